@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
+# Usage: [BASE=6.12] [KERNEL=/linux] scripts/build.sh base|patched|tests
+#   base, patched  vmlinux and kvm's modules, without and with what is in build/tree/$ID now
+#   tests          the selftests that lab/suite names, from the same tree
+# One object directory serves base and patched: git rewrites only files that differ between the two,
+# so that make rebuilds only what the series touches. What is up to date is not built again.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+what=${1:-}
+src=build/src/$ID
+obj=$PWD/build/obj/$ID
+out=build/out/$ID/$what
+fragment=lab/kernel.config
+
+# kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
+kmake() {
+	make -s -C "$src" O="$obj" -j"$(nproc)" KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
+		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
+}
+
+# configure: allnoconfig and the fragment; a line that kbuild does not honour is an error.
+configure() {
+	mkdir -p "$obj"
+	if ! cmp -s "$fragment" "$obj/fragment"; then
+		kmake KCONFIG_ALLCONFIG="$PWD/$fragment" allnoconfig
+		check_config "$fragment" "$obj/.config"
+		cp "$fragment" "$obj/fragment"
+	fi
+}
+
+switch_source() {
+	g -C "$src" checkout -q --detach "$commit"
+}
+
+build_kernel() {
+	switch_source
+	configure
+	kmake vmlinux modules
+	cp "$obj/vmlinux" "$out.tmp/"
+	# In the order in which they have to be loaded.
+	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
+		[ ! -f "$obj/$ko" ] || cp "$obj/$ko" "$out.tmp/"
+	done
+}
+
+build_tests() {
+	switch_source
+	configure
+	kmake headers
+	tests=$obj/selftests
+	set --
+	while read -r seconds name _; do
+		case $seconds in
+		[0-9]*) [ ! -f "$src/tools/testing/selftests/kvm/$SELFTESTS/$name.c" ] || set -- "$@" "$tests/$SELFTESTS/$name" ;;
+		esac
+	done <lab/suite
+	mkdir -p "$tests"
+	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$tests" \
+		KHDR_INCLUDES="-isystem $obj/usr/include" LDFLAGS=-static "$@"
+	for test; do
+		strip -o "$out.tmp/${test##*/}" "$test"
+	done
+}
+
+# input: all that decides what comes out; without it a build is done again.
+input() {
+	${CC:-gcc} -dumpfullversion
+	case $what in
+	tests)
+		sha256sum lab/suite
+		for path in tools/testing/selftests tools/include tools/arch/x86 include/uapi arch/x86/include/uapi; do
+			store rev-parse "$commit:$path"
+		done
+		;;
+	*)
+		sha256sum "$fragment"
+		store rev-parse "$commit^{tree}"
+		;;
+	esac
+}
+
+case $what in
+base) commit=$(id_of "refs/base/$ID") ;;
+patched | tests) commit=$(scripts/tree.sh --snapshot) ;;
+*) die 2 "usage: scripts/build.sh base|patched|tests" ;;
+esac
+[ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
+scripts/deps.sh build
+lock
+
+input >build/input.new
+if ! cmp -s build/input.new "$out/input"; then
+	rm -rf "$out.tmp"
+	mkdir -p "$out.tmp"
+	case $what in
+	tests) stage TESTS "$ID  KVM selftests" build_tests ;;
+	*) stage KERNEL "$ID  $what" build_kernel ;;
+	esac
+	mv build/input.new "$out.tmp/input"
+	rm -rf "$out"
+	mv "$out.tmp" "$out"
+fi

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# check.sh - all tests of this repository; its last line counts the "ok" and "not ok" lines of all of them.
+# Usage: scripts/check.sh BASE...
+
+set -u
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+unset KERNEL TEST TRACE FORCE
+mkdir -p build
+results=build/check.results
+: >"$results"
+start=$(tenths)
+
+# part WHAT COMMAND...: what the command prints is shown and counted; a failure that it has no line for gets one.
+part() {
+	_what=$1 _t=$(tenths)
+	shift
+	echo "# $_what"
+	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep -v '^exit [0-9]*$'
+	_exit=$(tail -n 1 build/check.part)
+	grep -E '^(not )?ok ' build/check.part >>"$results"
+	if [ "$_exit" != 'exit 0' ] && ! grep -q '^not ok ' build/check.part; then
+		echo "not ok - $_what: $_exit" | tee -a "$results"
+	elif ! grep -qE '^(not )?ok ' build/check.part; then
+		echo "not ok - $_what: nothing was checked" | tee -a "$results"
+	fi
+	echo "# $_what $(took "$_t")"
+}
+
+scripts_lint() {
+	shellcheck -x scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run && echo "ok - shellcheck"
+}
+
+# verdict: both kernels, all tests of lab/suite; the whole report only if it is not good.
+verdict() {
+	if BASE=$1 TEST=all scripts/run.sh >"build/log/$1-run.log" 2>&1; then
+		grep -E '^  [A-Z]+ +' "build/log/$1-run.log"
+		echo "ok - $1: $(grep '^PASS: ' "build/log/$1-run.log")"
+	else
+		cat "build/log/$1-run.log"
+		echo "not ok - $1: red without the series, green with it"
+	fi
+}
+
+round_trip() {
+	BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
+}
+
+lint() {
+	BASE=$1 scripts/lint.sh
+}
+
+steps() {
+	BASE=$1 scripts/steps.sh
+}
+
+scripts/deps.sh tree build run check || exit
+part "scripts" scripts_lint
+part "judge" lab/tests/run.sh
+[ ! -x scripts/tests.sh ] || part "bad input" scripts/tests.sh
+[ $# -gt 0 ] || set -- none
+for base; do
+	part "$base: tree" env BASE="$base" scripts/tree.sh
+	part "$base: round trip" round_trip "$base"
+	part "$base: patches" lint "$base"
+	part "$base: red and green" verdict "$base"
+	part "$base: every step" steps "$base"
+done
+
+skipped=$(grep -ciE '^ok .*# skip' "$results")
+failed=$(grep -c '^not ok' "$results")
+passed=$(($(grep -c '^ok' "$results") - skipped))
+grep '^not ok' "$results"
+echo "# all of it $(took "$start")"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# export.sh - the work tree's commits as the files series/$BASE/NNNN-*.patch.
+# Usage: [BASE=6.12] scripts/export.sh [--check]
+#   --check  changes nothing: applies the files to the base anew, exports that and compares byte for byte;
+#            1 if they differ
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+tree=build/tree/$ID
+new=build/export/$ID
+
+# format TIP: the commits from the base to TIP as files in $new; every choice is written down, so that bytes are stable.
+format() {
+	rm -rf "$new"
+	mkdir -p "$new"
+	store format-patch -q -N --zero-commit --no-signature --full-index --no-base --no-attach --no-thread \
+		--no-cover-letter --no-notes --no-renames --diff-algorithm=myers --unified=3 \
+		--src-prefix=a/ --dst-prefix=b/ --no-ext-diff --no-textconv -o "$new" "refs/base/$ID..$1"
+}
+
+# compare: says which of the series' files $new adds, changes or drops; false if any.
+compare() {
+	_same=true
+	for _f in $( (ls "$new"; patches | sed 's|.*/||') | sort -u); do
+		if [ ! -e "series/$BASE/$_f" ]; then
+			say ADD "$_f"
+		elif [ ! -e "$new/$_f" ]; then
+			say DROP "$_f"
+		elif ! cmp -s "$new/$_f" "series/$BASE/$_f"; then
+			say CHANGE "$_f"
+		else
+			continue
+		fi
+		_same=false
+	done
+	$_same
+}
+
+# refuse_lossy: dies where the files could not hold everything that the tree does.
+refuse_lossy() {
+	[ -e "$tree/.git" ] || die 2 "there is no $tree to export: make tree BASE=$BASE"
+	! mid_rebase "$tree" || die 2 "$tree is in the middle of a rebase or am: end it first (git status)"
+	g -C "$tree" status --short -uno >&2
+	others "$tree" | sed 's/^/?? /' >&2
+	! dirty "$tree" || die 2 "$tree has the changes above in no commit: git add -f and commit, or remove them"
+	tip=$(g -C "$tree" rev-parse HEAD)
+	store merge-base --is-ancestor "refs/base/$ID" "$tip" ||
+		die 2 "$tree does not stand on its base: git rebase --onto refs/base/$ID"
+	_merges=$(store log --merges --format='%h %s' "refs/base/$ID..$tip")
+	[ -z "$_merges" ] || die 2 "a merge is no patch: $_merges: make the branch linear with git rebase refs/base/$ID"
+	for _c in $(store rev-list "refs/base/$ID..$tip"); do
+		! store log -1 --format=%B "$_c" | grep -q '^---' ||
+			die 2 "$(store log -1 --format='%h (%s)' "$_c"): am drops what follows a line '---' in a message: reword it"
+		[ -n "$(store diff-tree --name-only "$_c^" "$_c")" ] ||
+			die 2 "$(store log -1 --format='%h (%s)' "$_c") is empty, and am refuses an empty patch: drop it"
+	done
+}
+
+# install: the new files in place of the old ones, which are kept until all are there.
+install() {
+	# Files that nobody has applied, such as another branch's, may exist nowhere else.
+	if [ -n "$(patches)" ] && [ "$(cat "build/git/series-$ID" 2>/dev/null)" != "$(series_key)" ]; then
+		_kept=build/saved/series-$BASE-$(date +%Y%m%d-%H%M%S)
+		mkdir -p "$_kept"
+		patches | xargs cp -t "$_kept"
+		say SAVED "$_kept  (files that differ from what the tree was made of)"
+	fi
+	for _f in "$new"/*; do
+		cp "$_f" "series/$BASE/.new"
+		mv "series/$BASE/.new" "series/$BASE/${_f##*/}"
+	done
+	patches | while read -r _f; do
+		[ -e "$new/${_f##*/}" ] || rm "$_f"
+	done
+}
+
+[ -z "$KERNEL" ] || die 2 "export works on the packaged base: leave KERNEL out"
+lock
+t=$(tenths)
+case ${1:-} in
+--check)
+	format "$(scripts/tree.sh --apply)"
+	compare || die 1 "series/$BASE is not what its own commits give, in the files above: make tree export BASE=$BASE"
+	say EXPORT "$BASE  $(patches | wc -l) files equal to the export of what they give  $(took "$t")"
+	;;
+'')
+	scripts/source.sh
+	refuse_lossy
+	format "$tip"
+	[ -n "$(ls "$new")" ] || die 2 "$tree has no commit on top of its base: nothing to export"
+	compare || install
+	record "$tip"
+	say EXPORT "$BASE  $(patches | wc -l) files  $(took "$t")"
+	;;
+*) die 2 "usage: scripts/export.sh [--check]" ;;
+esac

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# steps.sh - every patch of the series builds without a warning: the base first, then one patch after the other.
+# Usage: [BASE=6.12] scripts/steps.sh
+# Prints "ok - ..." or "not ok - ..." for each; arch/x86/kvm/ with W=1, at the end the selftest with -Werror.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+src=build/src/$ID
+obj=$PWD/build/steps/$ID
+code=0
+
+kmake() {
+	make -s -C "$src" O="$obj" -j"$(nproc)" W=1 "$@"
+}
+
+prepare() {
+	mkdir -p "$obj"
+	cat lab/kernel.config lab/steps.config >"$obj/fragment.new"
+	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
+		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
+		check_config "$obj/fragment.new" "$obj/.config"
+		mv "$obj/fragment.new" "$obj/fragment"
+	fi
+	kmake prepare modules_prepare
+}
+
+selftest() {
+	kmake headers &&
+	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$obj/selftests" \
+		KHDR_INCLUDES="-isystem $obj/usr/include" EXTRA_CFLAGS=-Werror \
+		"$obj/selftests/$SELFTESTS/svm_nested_event_inj_test"
+}
+
+# step WHAT COMMAND...: one line for one build; a warning is as bad as an error.
+step() {
+	_what=$1 _t=$(tenths) _log=build/log/$ID-steps.log
+	shift
+	if (set -e; "$@") >"$_log" 2>&1 && ! grep -q 'warning:' "$_log"; then
+		echo "ok - $BASE builds: $_what  $(took "$_t")"
+	else
+		echo "not ok - $BASE builds: $_what"
+		grep -E 'warning:|error:' "$_log" | head -n 20 | sed 's/^/# /'
+		code=1
+		mv "$_log" "build/log/$ID-steps-failed.log"
+	fi
+}
+
+scripts/deps.sh build
+lock
+scripts/source.sh
+base=$(id_of "refs/base/$ID")
+tip=$(scripts/tree.sh --apply | tail -n 1)
+mkdir -p build/log
+
+for commit in $base $(store rev-list --reverse "$base..$tip"); do
+	g -C "$src" checkout -q --detach "$commit"
+	stage PREPARE "$ID  W=1, at $(store log -1 --format=%h "$commit")" prepare >/dev/null
+	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
+done
+step "the selftest with -Werror" selftest
+exit $code

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# tree.sh - the series as a git work tree, build/tree/$ID: the base and one commit a patch.
+# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] scripts/tree.sh [--apply | --snapshot]
+#   --apply     applies the series files to the base anew, aside from the tree; prints the commit
+#   --snapshot  prints a commit of what is in the tree now, committed or not
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+tree=build/tree/$ID
+aside=build/apply/$ID
+
+# sparse ARGS...: g in the worktree aside, which has only the files that the series touches.
+sparse() {
+	g -C "$aside" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false "$@"
+}
+
+drop_aside() {
+	rm -rf "$aside"
+	store worktree prune
+}
+
+# refuse: says which patch git am stopped at, and why; leaves nothing behind.
+refuse() {
+	_n=$(cat "$(sparse rev-parse --absolute-git-dir)/rebase-apply/next" 2>/dev/null || echo 1)
+	_patch=$(patches | sed -n "${_n}p")
+	_why=$(sed -n 's/^error: //p' "$log" | head -n 1)
+	drop_aside
+	die 2 "$_patch does not apply to ${KERNEL:-$(store log -1 --format=%s "refs/base/$ID")}: ${_why:-see $log}"
+}
+
+# apply: sets applied to the commit that the series files give; touches nobody's files.
+apply() {
+	log=build/log/$ID-am.log
+	mkdir -p build/log
+	[ -n "$(patches)" ] || die 2 "series/$BASE has no patches"
+	new_worktree "$aside" "refs/base/$ID"
+	_gd=$(sparse rev-parse --absolute-git-dir)
+	mkdir -p "$_gd/info"
+	patches | xargs sed -n 's|^diff --git a/\(.*\) b/\(.*\)|/\1\n/\2|p' | sort -u >"$_gd/info/sparse-checkout"
+	sparse read-tree -m -u HEAD
+	set --
+	for _patch in "series/$BASE"/[0-9]*.patch; do
+		set -- "$@" "$PWD/$_patch"
+	done
+	# Plain am: a three-way merge would hide that a patch was written on something else.
+	sparse am -q --no-3way --committer-date-is-author-date "$@" >"$log" 2>&1 || refuse
+	applied=$(sparse rev-parse HEAD)
+	drop_aside
+}
+
+# snapshot: prints HEAD, or a commit on top of it with all that is not committed; the tree's own index stays as it is.
+snapshot() {
+	[ -e "$tree/.git" ] || die 2 "there is no $tree: make tree BASE=$BASE"
+	if ! dirty "$tree"; then
+		g -C "$tree" rev-parse HEAD
+		return
+	fi
+	_index=$PWD/build/index.$ID
+	cp "$(g -C "$tree" rev-parse --absolute-git-dir)/index" "$_index"
+	others "$tree" -z | GIT_INDEX_FILE=$_index g -C "$tree" update-index -z --add --stdin
+	GIT_INDEX_FILE=$_index g -C "$tree" add -u .
+	_id=$(GIT_INDEX_FILE=$_index g -C "$tree" write-tree)
+	rm -f "$_index"
+	store commit-tree -p "$(g -C "$tree" rev-parse HEAD)" -m "Uncommitted changes" "$_id"
+}
+
+# keep COMMIT: a name for it under refs/saved/, so that it is never lost.
+keep() {
+	_saved=refs/saved/$ID-$(date +%Y%m%d-%H%M%S)
+	store update-ref "$_saved" "$1"
+	say SAVED "$_saved  (back: git -C $tree reset --hard $_saved)"
+}
+
+# save: keeps all that the tree holds under refs/saved/ and ends a rebase, so that the tree may be reset.
+save() {
+	_id=$(snapshot)
+	keep "$_id"
+	if mid_rebase "$tree"; then
+		g -C "$tree" rebase --quit 2>/dev/null || g -C "$tree" am --quit
+	fi
+	# By way of the snapshot: what was untracked is tracked there, so that the next reset clears it away.
+	g -C "$tree" reset -q --hard "$_id"
+}
+
+# make_tree: a new worktree; it gets its name when it is complete.
+make_tree() {
+	new_worktree "$tree.tmp" "$applied"
+	g -C "$tree.tmp" checkout -q -f -B "series/$ID"
+	rm -rf "$tree"
+	store worktree prune
+	store worktree move "$tree.tmp" "$tree"
+}
+
+# reset_tree: brings the tree to the new series; files that do not differ keep their times.
+reset_tree() {
+	g -C "$tree" checkout -q -f -B "series/$ID" "$applied"
+}
+
+# series_tree: whatever state the tree is in, to the series as the files have it, or a reason why not.
+series_tree() {
+	what="$ID  $(patches | wc -l) patches on $(store log -1 --format=%s "refs/base/$ID")"
+	if [ ! -e "$tree/.git" ]; then
+		apply
+		# The folder may have been removed with commits on its branch.
+		_old=$(id_of "refs/heads/series/$ID")
+		case $_old in
+		'' | "$applied" | "$(id_of "refs/series/$ID")") ;;
+		*) keep "$_old" ;;
+		esac
+		stage TREE "$what" make_tree
+	elif [ -n "${FORCE:-}" ]; then
+		apply
+		if has_work; then
+			save
+		fi
+		stage TREE "$what, anew" reset_tree
+	elif [ "$(cat "build/git/series-$ID" 2>/dev/null)" = "$(series_key)" ]; then
+		if has_work; then
+			say TREE "$ID  with your work in $tree  (not exported)"
+		else
+			say TREE "$what"
+		fi
+		return
+	else
+		apply
+		if [ "$(snapshot)" = "$applied" ]; then
+			:
+		elif has_work; then
+			die 2 "series/$BASE and $tree have both changed. Either: make export BASE=$BASE (the tree wins), \
+or: make tree BASE=$BASE FORCE=1 (the files win; the tree's work is saved under refs/saved/)"
+		else
+			stage TREE "$what, anew" reset_tree
+		fi
+	fi
+	record "$applied"
+}
+
+lock
+scripts/source.sh >&2
+case ${1:-} in
+--apply)
+	apply
+	echo "$applied"
+	;;
+--snapshot) snapshot ;;
+'') series_tree ;;
+*) die 2 "usage: scripts/tree.sh [--apply | --snapshot]" ;;
+esac
