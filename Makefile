@@ -44,8 +44,9 @@ tree:
 export:
 	@scripts/export.sh
 
+# All series, unless one was asked for: then BASE is not the default above.
 lint:
-	@scripts/lint.sh
+	@$(if $(filter file,$(origin BASE)),unset BASE;) scripts/lint.sh
 
 clean:
 	@scripts/clean.sh

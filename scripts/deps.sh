@@ -15,7 +15,7 @@ packages() {
 	build) echo gcc libc6-dev make flex bison bc libelf-dev libssl-dev cpio perl kmod rsync ;;
 	run) echo qemu-system-x86 ;;
 	shell) echo busybox-static ;;
-	check) echo shellcheck sparse ;;
+	check) echo shellcheck sparse python3-ply python3-git ;;
 	*) die 2 "no group '$1'; there are tree, build, run, shell, check" ;;
 	esac
 }

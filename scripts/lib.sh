@@ -68,7 +68,7 @@ need_base() {
 	! grep -nvE '^(#.*|[A-Z0-9_]+=[A-Za-z0-9._~+/-]+|)$' "$_file" >&2 ||
 		die 2 "$_file: the lines above are not KEY=value"
 	# shellcheck disable=SC2034 # the scripts that source this use them
-	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' SELFTESTS='' STANDS_FOR='' LACKS=''
+	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' SELFTESTS='' STANDS_FOR='' LACKS='' ALLOW=''
 	# shellcheck source=/dev/null
 	. "./$_file"
 	for _key in PACKAGE VERSION SHA256 SUITE TREE SELFTESTS STANDS_FOR; do
@@ -113,6 +113,12 @@ need_store() {
 		g init -q --bare --template= -b none build/git.tmp
 		g --git-dir=build/git.tmp config gc.auto 0
 		mv build/git.tmp build/git
+	fi
+	# Bare is the store alone; in the configuration that its worktrees share, spdxcheck.py takes them for bare, too.
+	if g config -f build/git/config core.bare >/dev/null; then
+		store config extensions.worktreeConfig true
+		store config --worktree core.bare true
+		g config -f build/git/config --unset core.bare
 	fi
 	for _w in build/src/* build/tree/*; do
 		[ -f "$_w/.git" ] || continue

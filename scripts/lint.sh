@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh - the kernel's rules for the patches of a series, one result line a rule; 1 if any is broken.
-# Usage: scripts/lint.sh [DIR...]    (default: every series/*; DIR's name is its base)
-# Offline; needs an unpacked base (make tree) for checkpatch and for telling functions from other names.
+# Usage: [BASE=6.12] scripts/lint.sh    (without BASE: every series that has patches)
+# Needs no network, and an unpacked base (make tree) for checkpatch and for telling functions from other names.
 # shellcheck disable=SC2317 # the rules are called by name, through rule
 
 set -eu
@@ -82,7 +82,7 @@ cut_only_stat() {
 }
 
 stable() {
-	[ "$label" != 7.3 ] && grep -q '^diff --git a/arch/' "$tmp/diff" || return 0
+	[ "$BASE" != 7.3 ] && grep -q '^diff --git a/arch/' "$tmp/diff" || return 0
 	grep -qE '^Cc: (<stable@vger\.kernel\.org>|stable@vger\.kernel\.org)( *#.*)?$' "$tmp/body" ||
 		echo "touches arch/ and has no 'Cc: stable@vger.kernel.org'"
 }
@@ -94,23 +94,40 @@ fixes() {
 	fi
 }
 
+# checker_tool COMMAND...: in the tree that has checkpatch, with the distribution's Python: another one in PATH has not
+# the modules of spdxcheck.py. Complaints about the tool are kept apart from those about a patch.
+checker_tool() {
+	(cd "$checker" && PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@") 2>>"$tmp.err"
+}
+
 # FILE_PATH_CHANGES: asks about MAINTAINERS for any new file; MISSING_SIGN_OFF: the sender adds it;
-# UNKNOWN_COMMIT_ID: the base is a package, without history.
+# UNKNOWN_COMMIT_ID: the base is a package, without history; MISSING_FIXES_TAG: a stable fix's
+# prerequisites and its test carry Cc: stable and fix nothing. A series adds its own with ALLOW.
 checkpatch() {
-	_file=$PWD/$1
-	(cd "$checker" && perl scripts/checkpatch.pl --strict --no-signoff --show-types --no-summary --quiet --color=never \
-		--ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID "$_file") 2>&1 | sed '/^$/d'
+	_code=0
+	checker_tool perl scripts/checkpatch.pl --strict --no-signoff --show-types --no-summary --quiet --color=never \
+		--ignore "FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID,MISSING_FIXES_TAG${ALLOW:+,$(echo "$ALLOW" | tr + ,)}" \
+		"$PWD/$1" >"$tmp.found" || _code=$?
+	sed '/^$/d' "$tmp.found"
+	# 1 means findings; all else is trouble of its own.
+	[ "$_code" -eq 0 ] || { [ "$_code" -eq 1 ] && [ -s "$tmp.found" ]; } || echo "checkpatch.pl: exit $_code" >>"$tmp.err"
 	rm -f "$checker"/.checkpatch-camelcase.*
+}
+
+# spdxcheck: checkpatch takes its silence for a good licence, even if it is missing or has crashed: it has to find a bad one.
+spdxcheck() {
+	echo "SPDX-License-Identifier: none-such" | checker_tool scripts/spdxcheck.py - | grep -q 'Invalid License ID' ||
+		echo "spdxcheck.py takes every licence for a good one"
 }
 
 # result WHAT REPAIR: the line of one rule, by the complaints in $tmp.bad.
 result() {
 	if [ ! -s "$tmp.bad" ]; then
-		echo "ok - lint $label: $1 ($count patches)"
+		echo "ok - lint $BASE: $1 ($count patches)"
 		return
 	fi
 	failed=1
-	echo "not ok - lint $label: $1 ($count patches)"
+	echo "not ok - lint $BASE: $1 ($count patches)"
 	sed 's/^/#   /' "$tmp.bad"
 	echo "#   repair: $2"
 }
@@ -140,41 +157,51 @@ cover() {
 	result "cover letter" "edit $dir/cover-letter: subject, blank line, text"
 }
 
-# lint: every rule on the series in $dir.
+# lint: every rule on the series of $BASE.
 lint() {
-	label=$(basename "$dir")
-	count=$(find "$dir" -name '[0-9]*.patch' 2>/dev/null | wc -l)
+	need_base
+	dir=series/$BASE
+	count=$(patches | wc -l)
 	: >"$tmp.bad"
 	[ "$count" -gt 0 ] || echo "0 patches checked" >"$tmp.bad"
-	result "there are patches" "make tree BASE=$label, commit, make export BASE=$label"
+	result "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
 	[ "$count" -gt 0 ] || return 0
-	src=build/src/$label
+	src=build/src/$BASE
 	[ -d "$src" ] || src=build/src/7.3
 	# The newest checkpatch judges every series.
 	checker=build/src/7.3
 	[ -d "$checker" ] || checker=$src
-	rule "numbers without gaps" "make export BASE=$label" numbering
+	rule "numbers without gaps" "make export BASE=$BASE" numbering
 	rule "subject form" "$reword" subject
 	rule "description, 75 columns" "$reword" body
 	rule "no sign-off, no Change-Id" "$reword; whoever sends it adds it with git am -s" signoff
 	rule "no pronouns" "in the imperative, without them: $reword" pronouns
 	rule "manuals by name, not number" "name the manual's topic instead; $reword" manual
-	rule "only the diffstat under the cut" "move the notes to $dir/cover-letter, then make export BASE=$label" cut_only_stat
+	rule "only the diffstat under the cut" "move the notes to $dir/cover-letter, then make export BASE=$BASE" cut_only_stat
 	rule "Cc: stable" "$reword" stable
 	rule "Fixes:" "$reword" fixes
 	cover
 	if [ ! -f "$checker/scripts/checkpatch.pl" ]; then
 		echo "no source tree with checkpatch" >"$tmp.bad"
-		result "checkpatch" "make tree BASE=$label"
+		result "checkpatch" "make tree BASE=$BASE"
 		return
 	fi
 	rule "functions with ()" "$reword" functions
-	rule "checkpatch of $checker" "mend it in build/tree, then make export BASE=$label" checkpatch
+	: >"$tmp.err"
+	rule "checkpatch of $checker" "mend it in build/tree, then make export BASE=$BASE" checkpatch
+	spdxcheck >>"$tmp.err"
+	cp "$tmp.err" "$tmp.bad"
+	result "checkpatch and its helpers run" "scripts/deps.sh check; make tree BASE=$BASE"
 }
 
+# Only the patches count here, whatever they are to be applied to.
+KERNEL=''
+scripts/deps.sh check
 mkdir -p build/lint
-[ $# -gt 0 ] || set -- series/*
-for dir; do
+lock
+[ -n "${BASE:-}" ] || BASE=$(find series -name '[0-9]*.patch' | cut -d/ -f2 | sort -uV)
+[ -n "$BASE" ] || die 1 "0 patches checked: no series has any"
+for BASE in $BASE; do
 	lint
 done
 exit $failed

@@ -35,6 +35,28 @@ selftest() {
 		"$obj/selftests/$SELFTESTS/svm_nested_event_inj_test"
 }
 
+# guard: an exception that nested SVM has not been told about must break the build, with a word on what to do.
+guard() {
+	_list=$src/arch/x86/kvm/exceptions.h _sets=$src/arch/x86/include/asm/svm.h
+	if [ -f "$_list" ]; then
+		sed -i 's/m(SX)$/m(SX)sep m(ZZ)\n#define ZZ_VECTOR 22/' "$_list"
+	else
+		sed -i 's/BIT(9) | //' "$_sets"
+	fi
+	_t=$(tenths) _log=build/log/$ID-guard.log
+	if g -C "$src" diff --quiet || kmake arch/x86/kvm/svm/nested.o >"$_log" 2>&1; then
+		echo "not ok - $BASE: a vector without a class breaks the build"
+		code=1
+	elif grep 'static assertion failed' "$_log" >"$_log.why"; then
+		echo "ok - $BASE: a vector without a class breaks the build  $(took "$_t")"
+		sed 's/.*error:/#/' "$_log.why"
+	else
+		echo "not ok - $BASE: a vector without a class breaks the build, but not by the static assert"
+		code=1
+	fi
+	g -C "$src" checkout -q -f
+}
+
 # step WHAT COMMAND...: one line for one build; a warning is as bad as an error.
 step() {
 	_what=$1 _t=$(tenths) _log=build/log/$ID-steps.log
@@ -62,4 +84,5 @@ for commit in $base $(store rev-list --reverse "$base..$tip"); do
 	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
 done
 step "the selftest with -Werror" selftest
+guard
 exit $code
