@@ -75,13 +75,28 @@ boot() {
 	lab/boot.sh "$out/$_which/vmlinux" "$run/$_which/initrd" "$run/$_which" "$_limit" "$@"
 }
 
-# boot_both: side by side, a core each. Whether a guest finished is the judge's business.
-boot_both() {
-	boot base ${TRACE:+lab.trace} &
-	_base=$!
-	trap 'kill $_base 2>/dev/null' INT TERM
-	boot patched ${TRACE:+lab.trace} || [ $? -eq 4 ]
-	wait "$_base" || [ $? -eq 4 ]
+# boot_key base|patched: equal keys mean that a boot has nothing new to tell.
+boot_key() {
+	{
+		cat "$out/$1/input" "$out/tests/input" "$run/suite" build/lab/init lab/boot.sh
+		"${QEMU:-qemu-system-x86_64}" --version
+		echo "${ACCEL:-} ${CPU:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-}"
+	} | sha256sum
+}
+
+# boot_all: what has to be booted, side by side, a core each. Whether a guest finished is the judge's business.
+boot_all() {
+	_pids=
+	for _which; do
+		boot_key "$_which" >"$run/$_which/key"
+		boot "$_which" ${TRACE:+lab.trace} &
+		_pids="$_pids $!"
+	done
+	# shellcheck disable=SC2064 # the pids of now
+	trap "kill $_pids 2>/dev/null" INT TERM
+	for _pid in $_pids; do
+		wait "$_pid" || [ $? -eq 4 ]
+	done
 }
 
 [ "${1:-}" != --shell ] || shell=1
@@ -103,10 +118,20 @@ if [ -n "${shell:-}" ]; then
 	lab/boot.sh "$out/patched/vmlinux" "$run/patched/initrd" "$run/patched" 0 lab.shell
 	exit
 fi
-image base
 image patched
+# An edit of the series changes nothing for the base: its last boot is as good as a new one.
+old=build/run/$ID/last/base
+boots='base patched'
+if boot_key base | cmp -s - "$old/key" && [ "$(cat "$old/status")" = 'exit 0' ]; then
+	cp -R "$old" "$run/base"
+	boots=patched
+	say SAME "$ID  base, as booted before"
+else
+	image base
+fi
 ln -sfn "${run##*/}" "build/run/$ID/last"
-stage BOOT "$ID  both kernels, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" boot_both
+# shellcheck disable=SC2086 # one word a boot
+stage BOOT "$ID  $boots, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" boot_all $boots
 echo
 code=0
 build/lab/report pair -r "series/$BASE/red" "$run/base" "$run/patched" >"$run/report" || code=$?
