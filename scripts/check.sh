@@ -44,6 +44,26 @@ verdict() {
 	fi
 }
 
+tree() {
+	BASE=$1 scripts/tree.sh && echo "ok - $1: git am" &&
+		BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
+}
+
+lint() {
+	shellcheck -x scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run && echo "ok - shellcheck"
+}
+
+# verdict: both kernels, all tests of lab/suite; the whole report only if it is not good.
+verdict() {
+	if BASE=$1 TEST=all scripts/run.sh >"build/log/$1-run.log" 2>&1; then
+		grep -E '^  [A-Z]+ +' "build/log/$1-run.log"
+		echo "ok - $1: $(grep '^PASS: ' "build/log/$1-run.log")"
+	else
+		cat "build/log/$1-run.log"
+		echo "not ok - $1: red without the series, green with it"
+	fi
+}
+
 round_trip() {
 	BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
 }
@@ -56,17 +76,24 @@ steps() {
 	BASE=$1 scripts/steps.sh
 }
 
-scripts/deps.sh tree build run check || exit
+docs() {
+	BASE=$1 scripts/docs.sh
+}
+
+scripts/deps.sh tree build run check docs || exit
 part "scripts" scripts_lint
 part "judge" lab/tests/run.sh
 [ ! -x scripts/tests.sh ] || part "bad input" scripts/tests.sh
 [ $# -gt 0 ] || set -- none
+# All trees first: the newest one's checkpatch judges the patches of all.
 for base; do
-	part "$base: tree" env BASE="$base" scripts/tree.sh
-	part "$base: round trip" round_trip "$base"
+	part "$base: tree" tree "$base"
+done
+for base; do
 	part "$base: patches" lint "$base"
 	part "$base: red and green" verdict "$base"
 	part "$base: every step" steps "$base"
+	part "$base: documentation" docs "$base"
 done
 
 skipped=$(grep -ciE '^ok .*# skip' "$results")

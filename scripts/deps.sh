@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # deps.sh - the Debian packages that a command needs: installed where the user is root, else named.
-# Usage: scripts/deps.sh GROUP...   (tree build run shell check)
+# Usage: scripts/deps.sh GROUP...   (tree build run shell check docs)
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,7 +16,8 @@ packages() {
 	run) echo qemu-system-x86 ;;
 	shell) echo busybox-static ;;
 	check) echo shellcheck sparse python3-ply python3-git ;;
-	*) die 2 "no group '$1'; there are tree, build, run, shell, check" ;;
+	docs) echo python3-sphinx python3-yaml make ;;
+	*) die 2 "no group '$1'; there are tree, build, run, shell, check, docs" ;;
 	esac
 }
 

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# docs.sh - the documentation of KVM, as HTML, has no warning that it does not have without the series.
+# Usage: [BASE=7.3] scripts/docs.sh
+# For a series that touches Documentation/. The page is left in build/steps/$ID/docs/ to be looked at.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+src=build/src/$ID
+log=build/log/$ID-docs.log
+out=$PWD/build/steps/$ID/docs
+files=$(patches | xargs sed -n 's|^diff --git a/\(Documentation/virt/kvm/.*\) b/.*|\1|p' | sort -u)
+if [ -z "$files" ]; then
+	echo "ok - $BASE: documentation # SKIP the series has none"
+	exit
+fi
+
+# warnings COMMIT: what sphinx has to say of it; from scratch, as it is silent about a page it has already read.
+warnings() {
+	g -C "$src" checkout -q --detach "$1"
+	rm -rf "$out"
+	mkdir -p "$out"
+	# Debian's python, not another that may come first: it is the one that has sphinx.
+	PATH=/usr/bin:/bin:/usr/sbin:/sbin make -C "$src" O="$out" SPHINXDIRS=virt/kvm htmldocs >"$log" 2>&1 ||
+		die 3 "htmldocs failed; all of its output: $log"
+	grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1)' | sed 's/:[0-9]*: /: /' || :
+}
+
+scripts/deps.sh docs
+lock
+scripts/source.sh
+tip=$(scripts/tree.sh --apply | tail -n 1)
+_t=$(tenths)
+warnings "$(id_of "refs/base/$ID")" >build/docs.base
+warnings "$tip" >build/docs.tip
+new=$(grep -vxF -f build/docs.base build/docs.tip || :)
+[ -s build/docs.base ] || new=$(cat build/docs.tip)
+for page in $files; do
+	name=$(basename "$page" .rst)
+	[ "$name" = "$(basename "$page")" ] || find "$out" -name "$name.html" | grep -q . || new="$new no page for $page"
+done
+if [ -n "$new" ]; then
+	echo "not ok - $BASE: documentation without a new warning"
+	echo "$new" | sed 's/^/# /'
+	exit 1
+fi
+echo "ok - $BASE: documentation without a new warning ($(grep -c . build/docs.base || :) old ones)  $(took "$_t")"
