@@ -5,6 +5,8 @@
 #
 # Usage: lab/boot.sh VMLINUX INITRD RUNDIR SECONDS [kernel word...]
 #
+# or lab/boot.sh --check: only says whether QEMU and ACCEL are to be had.
+#
 # SECONDS 0: no limit, and the console on this terminal (for lab.shell).
 # Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap
 # (ttyS1), qemu.err and status ("exit CODE" or "timeout SECONDS").
@@ -46,18 +48,6 @@ need_nested_svm() {
 	esac
 }
 
-[ $# -ge 4 ] || die 2 "usage: $0 VMLINUX INITRD RUNDIR SECONDS [kernel word...]"
-vmlinux=$1 initrd=$2 dir=$3 limit=$4
-shift 4
-case $limit in
-*[!0-9]* | '' | 0?*) die 2 "\"$limit\" is not a number of seconds" ;;
-esac
-for file in "$vmlinux" "$initrd"; do
-	if ! [ -f "$file" ] || ! [ -r "$file" ]; then
-		die 2 "$file: no such file, or not readable"
-	fi
-done
-
 qemu=${QEMU:-qemu-system-x86_64}
 command -v "$qemu" >/dev/null ||
 	die 4 "$qemu: not found; apt-get install qemu-system-x86"
@@ -71,6 +61,19 @@ kvm)
 *)
 	die 2 "ACCEL=$ACCEL: tcg or kvm" ;;
 esac
+[ "${1:-}" != --check ] || exit 0
+
+[ $# -ge 4 ] || die 2 "usage: $0 VMLINUX INITRD RUNDIR SECONDS [kernel word...]"
+vmlinux=$1 initrd=$2 dir=$3 limit=$4
+shift 4
+case $limit in
+*[!0-9]* | '' | 0?*) die 2 "\"$limit\" is not a number of seconds" ;;
+esac
+for file in "$vmlinux" "$initrd"; do
+	if ! [ -f "$file" ] || ! [ -r "$file" ]; then
+		die 2 "$file: no such file, or not readable"
+	fi
+done
 
 mkdir -p "$dir" || die 4 "$dir: cannot be made"
 rm -f "$dir/qemu.cmd" "$dir/console.log" "$dir/report.ktap" \

@@ -41,13 +41,13 @@ stage() {
 	_log=build/log/${ID:-all}-$(echo "$1" | tr '[:upper:]' '[:lower:]').log
 	shift 2
 	mkdir -p build/log
-	[ -z "${V:-}" ] || printf '$ %s\n' "$*"
 	[ ! -t 1 ] || printf '  %-8s%s ...\r' "$_name" "$_what"
 	set +e
-	(set -e; "$@") >"$_log" 2>&1
+	(set -e; [ -z "${V:-}" ] || set -x; "$@") >"$_log" 2>&1
 	_rc=$?
 	set -e
 	[ ! -t 1 ] || printf '\033[K'
+	[ -z "${V:-}" ] || sed -n 's/^+\{1,\} /$ /p' "$_log"
 	if [ $_rc -ne 0 ]; then
 		tail -n 20 "$_log" >&2
 		df -P build | awk 'NR == 2 && $4 < 102400 { print "The disk is full: " $4 " KiB left on " $6 "." }' >&2
@@ -157,7 +157,7 @@ mid_rebase() {
 has_work() {
 	_w=build/tree/$ID
 	[ -e "$_w/.git" ] || return 1
-	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/series/$ID")" ]
+	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/applied/$ID")" ]
 }
 
 # patches: the series' patch files, one a line; nothing when there are none.
@@ -170,11 +170,11 @@ series_key() {
 	{ id_of "refs/base/$ID"; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
 }
 
-# record COMMIT: what the series files stand for now, in refs/series/$ID and beside it.
+# record COMMIT: what the series files stand for now, in refs/applied/$ID and beside it.
 record() {
-	store update-ref "refs/series/$ID" "$1"
-	series_key >"build/git/series-$ID.tmp"
-	mv "build/git/series-$ID.tmp" "build/git/series-$ID"
+	store update-ref "refs/applied/$ID" "$1"
+	series_key >"build/git/applied-$ID.tmp"
+	mv "build/git/applied-$ID.tmp" "build/git/applied-$ID"
 }
 
 # check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final

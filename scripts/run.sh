@@ -67,12 +67,13 @@ add_shell() {
 	done
 }
 
-# boot base|patched WORD...: one boot, ended after the tests' own limits and a minute for the rest.
+# boot base|patched WORD...: one boot, ended after the tests' own limits and a minute for the rest. Replaces the
+# shell that it runs in, so that its pid is that of boot.sh.
 boot() {
 	_limit=$(awk '{ s += $1 } END { print s + 60 }' "$run/suite")
 	_which=$1
 	shift
-	lab/boot.sh "$out/$_which/vmlinux" "$run/$_which/initrd" "$run/$_which" "$_limit" "$@"
+	exec lab/boot.sh "$out/$_which/vmlinux" "$run/$_which/initrd" "$run/$_which" "$_limit" "$@"
 }
 
 # boot_key base|patched: equal keys mean that a boot has nothing new to tell.
@@ -86,21 +87,26 @@ boot_key() {
 
 # boot_all: what has to be booted, side by side, a core each. Whether a guest finished is the judge's business.
 boot_all() {
-	_pids=
+	_pids=''
+	# ctrl-C does not reach what runs in the background: pass it on, and leave no QEMU behind.
+	trap 'kill $_pids 2>/dev/null; wait; exit 130' INT TERM
 	for _which; do
 		boot_key "$_which" >"$run/$_which/key"
 		boot "$_which" ${TRACE:+lab.trace} &
 		_pids="$_pids $!"
 	done
-	# shellcheck disable=SC2064 # the pids of now
-	trap "kill $_pids 2>/dev/null" INT TERM
 	for _pid in $_pids; do
 		wait "$_pid" || [ $? -eq 4 ]
 	done
 }
 
+# What is wrong with these is better said now than after the builds.
+for name in ${TEST:-}; do
+	[ "$name" = all ] || grep -qE "^[0-9]+ $name( |\$)" lab/suite || die 2 "TEST names '$name', which is not in lab/suite"
+done
 [ "${1:-}" != --shell ] || shell=1
 scripts/deps.sh build run ${shell:+shell}
+lab/boot.sh --check
 lock
 scripts/source.sh
 # In this order: the worktree is at the base when it has just been made.

@@ -108,7 +108,7 @@ series_tree() {
 		# The folder may have been removed with commits on its branch.
 		_old=$(id_of "refs/heads/series/$ID")
 		case $_old in
-		'' | "$applied" | "$(id_of "refs/series/$ID")") ;;
+		'' | "$applied" | "$(id_of "refs/applied/$ID")") ;;
 		*) keep "$_old" ;;
 		esac
 		stage TREE "$what" make_tree
@@ -118,7 +118,7 @@ series_tree() {
 			save
 		fi
 		stage TREE "$what, anew" reset_tree
-	elif [ "$(cat "build/git/series-$ID" 2>/dev/null)" = "$(series_key)" ]; then
+	elif [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key)" ]; then
 		if has_work; then
 			say TREE "$ID  with your work in $tree  (not exported)"
 		else
