@@ -13,6 +13,7 @@ help:
 	@echo
 	@echo '  make run     build BASE with and without the series, boot both, compare the verdicts'
 	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
+	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
 	@echo '  make export  build/tree/BASE -> series/BASE'
 	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
@@ -35,6 +36,9 @@ run:
 shell:
 	@scripts/run.sh --shell
 
+caps:
+	@scripts/caps.sh
+
 check:
 	@scripts/check.sh $(BASES)
 
@@ -51,4 +55,4 @@ lint:
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell check tree export lint clean
+.PHONY: help run shell caps check tree export lint clean

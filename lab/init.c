@@ -5,7 +5,8 @@
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o init init.c
  *
  * Files in the initramfs, besides this one as /init:
- *   /modules/order   one module a line: "kvm.ko parameters..."
+ *   /modules/order   one module a line: "kvm.ko parameters..."; NAME=@SYMBOL
+ *                    passes the address of a kernel symbol
  *   /suite           one test a line: "TIMEOUT NAME ARG...", # comments
  *   /tests/NAME      static binaries
  *
@@ -156,6 +157,49 @@ static bool option(const char *word)
 	return false;
 }
 
+/* The address of a kernel symbol, for a module that cannot link to it. */
+static unsigned long address_of(const char *symbol)
+{
+	char line[LINE_SIZE], name[LINE_SIZE];
+	unsigned long address = 0, found = 0;
+	FILE *f = fopen("/proc/kallsyms", "re");
+
+	if (!f)
+		die("/proc/kallsyms");
+	while (!found && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx %*c %s", &address, name) == 2 &&
+		    !strcmp(name, symbol))
+			found = address;
+	fclose(f);
+	if (!found) {
+		errno = ENOENT;
+		die("%s in /proc/kallsyms", symbol);
+	}
+	return found;
+}
+
+/* Module parameters as they are, but NAME=@SYMBOL becomes NAME=0xADDRESS. */
+static void load_module(const char *path, char *params)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char expanded[LINE_SIZE + 32] = "";
+	char *at = params ? strstr(params, "=@") : NULL;
+	char *end;
+
+	if (at) {
+		*at++ = '\0';
+		end = at + strcspn(at, " ");
+		if (*end)
+			*end++ = '\0';
+		snprintf(expanded, sizeof(expanded), "%s=%#lx %s", params,
+			 address_of(at + 1), end);
+		params = expanded;
+	}
+	if (fd < 0 || syscall(SYS_finit_module, fd, params ?: "", 0))
+		die("%s", path);
+	close(fd);
+}
+
 static void load_modules(void)
 {
 	char line[LINE_SIZE], path[LINE_SIZE + 16];
@@ -168,17 +212,13 @@ static void load_modules(void)
 	while (fgets(line, sizeof(line), f)) {
 		char *params = line;
 		char *name;
-		int fd;
 
 		line[strcspn(line, "\n")] = '\0';
 		name = strsep(&params, " ");
 		if (!*name || *name == '#')
 			continue;
 		snprintf(path, sizeof(path), "/modules/%s", name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || syscall(SYS_finit_module, fd, params ?: "", 0))
-			die("%s", path);
-		close(fd);
+		load_module(path, params);
 	}
 	fclose(f);
 }

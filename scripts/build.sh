@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
 # Usage: [BASE=6.12] [KERNEL=/linux] scripts/build.sh base|patched|tests
-#   base, patched  vmlinux and kvm's modules, without and with what is in build/tree/$ID now
+#   base, patched  vmlinux, kvm's modules and lab/caps, without and with what is in build/tree/$ID now
 #   tests          the selftests that lab/suite names, from the same tree
 # One object directory serves base and patched: git rewrites only files that differ between the two,
 # so that make rebuilds only what the series touches. What is up to date is not built again.
@@ -42,9 +42,11 @@ build_kernel() {
 	switch_source
 	configure
 	kmake vmlinux modules
+	mkdir -p "$obj/lab"
+	cp lab/caps/* "$obj/lab/"
+	kmake M="$obj/lab" modules
 	cp "$obj/vmlinux" "$out.tmp/"
-	# In the order in which they have to be loaded.
-	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
+	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko lab/caps.ko; do
 		[ ! -f "$obj/$ko" ] || cp "$obj/$ko" "$out.tmp/"
 	done
 }
@@ -79,7 +81,7 @@ input() {
 		done
 		;;
 	*)
-		sha256sum "$fragment"
+		sha256sum "$fragment" lab/caps/*
 		store rev-parse "$commit^{tree}"
 		;;
 	esac

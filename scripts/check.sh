@@ -72,6 +72,10 @@ lint() {
 	BASE=$1 scripts/lint.sh
 }
 
+caps() {
+	BASE=$1 scripts/caps.sh
+}
+
 steps() {
 	BASE=$1 scripts/steps.sh
 }
@@ -92,6 +96,7 @@ done
 for base; do
 	part "$base: patches" lint "$base"
 	part "$base: red and green" verdict "$base"
+	part "$base: capabilities" caps "$base"
 	part "$base: every step" steps "$base"
 	part "$base: documentation" docs "$base"
 done
