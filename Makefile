@@ -24,7 +24,7 @@ help:
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
-	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these ("all": every one)'
+	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
 	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'

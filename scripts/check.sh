@@ -50,25 +50,6 @@ tree() {
 }
 
 lint() {
-	shellcheck -x scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run && echo "ok - shellcheck"
-}
-
-# verdict: both kernels, all tests of lab/suite; the whole report only if it is not good.
-verdict() {
-	if BASE=$1 TEST=all scripts/run.sh >"build/log/$1-run.log" 2>&1; then
-		grep -E '^  [A-Z]+ +' "build/log/$1-run.log"
-		echo "ok - $1: $(grep '^PASS: ' "build/log/$1-run.log")"
-	else
-		cat "build/log/$1-run.log"
-		echo "not ok - $1: red without the series, green with it"
-	fi
-}
-
-round_trip() {
-	BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
-}
-
-lint() {
 	BASE=$1 scripts/lint.sh
 }
 

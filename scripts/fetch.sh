@@ -80,10 +80,15 @@ open_private() {
 	apt apt-get -q -o APT::Update::Error-Mode=any update
 }
 
+# clear_line: takes the "..." line off a terminal.
+clear_line() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
 mkdir -p build/log build/pkg
 : >"$log"
 t=$(tenths)
-[ ! -t 2 ] || printf '  FETCH   %s ...\r' "$PACKAGE" >&2
+[ ! -t 2 ] || printf '  FETCH   %s ...' "$PACKAGE" >&2
 if try "apt"; then
 	:
 elif [ "$(id -u)" = 0 ] && { [ -n "$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
@@ -92,6 +97,7 @@ elif [ "$(id -u)" = 0 ] && { [ -n "$version" ] || lists_empty; } && apt-get -q u
 elif open_private >>"$log" 2>&1 && try "$SUITE, by an apt state of our own"; then
 	:
 else
+	clear_line
 	version=$(find build/pkg -maxdepth 1 -name "${PACKAGE}_*_all.deb" | sort -V | tail -n 1 | cut -d_ -f2)
 	[ -n "$version" ] || {
 		tail -n 20 "$log" >&2
@@ -100,6 +106,7 @@ A kernel git tree of yours does as well: KERNEL=/path/to/linux"
 	}
 	from="build/pkg, for the mirror does not give it now"
 fi
+clear_line
 
 # The series' own version must be the very file that the series was written on.
 if [ "$version" != "$VERSION" ]; then

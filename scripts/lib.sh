@@ -41,13 +41,13 @@ stage() {
 	_log=build/log/${ID:-all}-$(echo "$1" | tr '[:upper:]' '[:lower:]').log
 	shift 2
 	mkdir -p build/log
-	[ ! -t 1 ] || printf '  %-8s%s ...\r' "$_name" "$_what"
+	[ ! -t 1 ] || printf '  %-8s%s ...' "$_name" "$_what"
 	set +e
 	(set -e; [ -z "${V:-}" ] || set -x; "$@") >"$_log" 2>&1
 	_rc=$?
 	set -e
-	[ ! -t 1 ] || printf '\033[K'
-	[ -z "${V:-}" ] || sed -n 's/^+\{1,\} /$ /p' "$_log"
+	[ ! -t 1 ] || printf '\r\033[K'
+	[ -z "${V:-}" ] || sed -nE '/^\++ (\[|_|shift|trap|wait)/d; s/^\++ /$ /p' "$_log"
 	if [ $_rc -ne 0 ]; then
 		tail -n 20 "$_log" >&2
 		df -P build | awk 'NR == 2 && $4 < 102400 { print "The disk is full: " $4 " KiB left on " $6 "." }' >&2

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
 # Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [TRACE=1] scripts/run.sh [--shell]
-#   TEST     of the tests in lab/suite, run these only ("all": every one); the series' own unless told
+#   TEST     of the tests in lab/suite, run these, too ("all": every one); the series' own always runs
 #   TRACE    counts the rules by which KVM refused VMRUN (tracepoint kvm_nested_vmenter_failed)
 #   --shell  a shell in the patched kernel instead, with the tests in /tests
 # Exit: 0 the series does what it says, 1 it does not, 2 bad input, 3 no build, 4 a guest did not finish.
@@ -48,7 +48,9 @@ lab_programs
 
 mkdir -p "$run"
 suite >"$run/suite"
-[ -s "$run/suite" ] || die 2 "TEST='${TEST:-}' names no test of lab/suite that this tree has"
+for name in ${TEST:-}; do
+	[ "$name" = all ] || grep -qE "^[0-9]+ $name( |\$)" "$run/suite" || die 2 "TEST names '$name', which this base's tree does not have"
+done
 if [ -n "${shell:-}" ]; then
 	image patched patched
 	lab/boot.sh "$out/patched/vmlinux" "$run/patched/initrd" "$run/patched" 0 lab.shell

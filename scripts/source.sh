@@ -72,7 +72,9 @@ from_package() {
 # from_kernel: fetches the HEAD of the user's tree, which is only ever read.
 from_kernel() {
 	export GIT_OPTIONAL_LOCKS=0
-	kernel=$(git -C "$KERNEL" rev-parse --show-toplevel 2>/dev/null) || die 2 "KERNEL=$KERNEL is no git work tree"
+	# git's reason may be that the tree is another user's.
+	kernel=$(LC_ALL=C git -C "$KERNEL" rev-parse --show-toplevel 2>build/kernel.err) ||
+		die 2 "KERNEL=$KERNEL is no git work tree to use: $(sed -n '1s/^fatal: //p' build/kernel.err)"
 	head=$(git -C "$kernel" rev-parse -q --verify HEAD) || die 2 "KERNEL=$KERNEL has no commit"
 	git -C "$kernel" cat-file -e "$head:arch/x86/kvm/svm/nested.c" 2>/dev/null ||
 		die 2 "KERNEL=$KERNEL is no Linux tree: its HEAD has no arch/x86/kvm/svm/nested.c"

@@ -17,15 +17,15 @@ lab_programs() {
 	done
 }
 
-# suite: the lines of lab/suite that TEST asks for and that this base's tree has.
+# suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them.
 suite() {
 	while read -r seconds name arguments; do
 		case $seconds in
 		[0-9]*) ;;
 		*) continue ;;
 		esac
-		case " ${TEST:-svm_nested_event_inj_test} " in
-		*" $name "* | ' all ') ;;
+		case " svm_nested_event_inj_test ${TEST:-} " in
+		*" $name "* | *' all ') ;;
 		*) continue ;;
 		esac
 		[ ! -f "$out/tests/$name" ] || echo "$seconds $name $arguments"
