@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST TRACE FORCE UPDATE V
+export BASE ACCEL KERNEL TEST TRACE MUTANTS FORCE UPDATE V
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -14,6 +14,7 @@ help:
 	@echo '  make run     build BASE with and without the series, boot both, compare the verdicts'
 	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
+	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
 	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
 	@echo '  make export  build/tree/BASE -> series/BASE'
 	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
@@ -26,6 +27,7 @@ help:
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
 	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
+	@echo '  MUTANTS=$(MUTANTS)      of the mutants, only these'
 	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'
 	@echo '  V=$(V)            1: show the commands'
@@ -38,6 +40,9 @@ shell:
 
 caps:
 	@scripts/caps.sh
+
+mutants:
+	@scripts/mutants.sh
 
 check:
 	@scripts/check.sh $(BASES)
@@ -55,4 +60,4 @@ lint:
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell caps check tree export lint clean
+.PHONY: help run shell caps mutants check tree export lint clean

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset KERNEL TEST TRACE FORCE
+unset KERNEL TEST TRACE MUTANTS FORCE
 mkdir -p build
 results=build/check.results
 : >"$results"
@@ -57,6 +57,11 @@ caps() {
 	BASE=$1 scripts/caps.sh
 }
 
+# mutants: a handful, make mutants has all.
+mutants() {
+	BASE=$1 MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' scripts/mutants.sh
+}
+
 steps() {
 	BASE=$1 scripts/steps.sh
 }
@@ -78,6 +83,7 @@ for base; do
 	part "$base: patches" lint "$base"
 	part "$base: red and green" verdict "$base"
 	part "$base: capabilities" caps "$base"
+	part "$base: mutants" mutants "$base"
 	part "$base: every step" steps "$base"
 	part "$base: documentation" docs "$base"
 done
