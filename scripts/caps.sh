@@ -97,12 +97,7 @@ judge() {
 scripts/deps.sh build run
 lab/boot.sh --check
 lock
-scripts/tree.sh
-scripts/build.sh patched
-scripts/build.sh tests
-lab_programs
-mkdir -p "$run"
-suite >"$run/suite"
+need_patched
 for set in $sets; do
 	# shellcheck disable=SC2046 # one word a parameter
 	image patched "$set" caps.ko $(parameters "$set")

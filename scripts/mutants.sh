@@ -89,15 +89,11 @@ test_mutant() {
 scripts/deps.sh build run
 lab/boot.sh --check
 lock
-scripts/tree.sh
-scripts/build.sh patched
-scripts/build.sh tests
-lab_programs
+need_patched
 commit=$(scripts/tree.sh --snapshot)
 trap 'g -C "$src" checkout -q -f --detach "$commit"' EXIT
-mkdir -p "$run" "$out/mutant"
+mkdir -p "$out/mutant"
 cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"
-suite >"$run/suite"
 start=$(tenths)
 mutants | while IFS='@' read -r name file script reason; do
 	name=${name% }

@@ -41,13 +41,7 @@ lock
 scripts/source.sh
 # In this order: the worktree is at the base when it has just been made.
 [ -n "${shell:-}" ] || scripts/build.sh base
-scripts/tree.sh
-scripts/build.sh patched
-scripts/build.sh tests
-lab_programs
-
-mkdir -p "$run"
-suite >"$run/suite"
+need_patched
 for name in ${TEST:-}; do
 	[ "$name" = all ] || grep -qE "^[0-9]+ $name( |\$)" "$run/suite" || die 2 "TEST names '$name', which this base's tree does not have"
 done

@@ -32,6 +32,16 @@ suite() {
 	done <lab/suite
 }
 
+# need_patched: the tree, the patched kernel, the tests, the programs and the folder of this run with its suite.
+need_patched() {
+	scripts/tree.sh
+	scripts/build.sh patched
+	scripts/build.sh tests
+	lab_programs
+	mkdir -p "$run"
+	suite >"$run/suite"
+}
+
 # image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
 image() {
 	root=$run/$2/root
