@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a VMRUN costs L1, by its TSC: from L1 to L2's first instruction, a
+ * VMMCALL, and back, or to the refusal and back. For QEMU with -icount, where
+ * the TSC counts the instructions of L0, L1 and L2 and repeats exactly.
+ *
+ * Prints a line a case: "bench NAME RESULT MINIMUM MEDIAN". RESULT says what
+ * became of the event. Interrupts of the host make some runs longer; the
+ * minimum and the median are the same unless that happens all the time.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "vm.h"
+
+#define WARM_UP		32
+#define RUNS		201
+
+#define EXEPT		(EVENT_INJ_V | TYPE_EXEPT << EVENT_INJ_TYPE_SHIFT)
+
+static const struct bench {
+	const char *name;
+	u32 event_inj;
+	struct caps caps;
+	bool compat;
+} benches[] = {
+	{ "none", 0, { 0 }, false },
+	{ "none-garbage", 0x7fffffff, { 0 }, false },
+	{ "interrupt", EVENT_INJ_V | 0x80, { 0 }, false },
+	{ "nmi", EVENT_INJ_V | TYPE_NMI << EVENT_INJ_TYPE_SHIFT, { 0 }, false },
+	{ "ud", EXEPT | 6, { 0 }, false },
+	{ "gp", EXEPT | EVENT_INJ_EV | 13, { 0 }, false },
+	{ "of-compat", EXEPT | 4, { 0 }, true },
+	{ "cp", EXEPT | EVENT_INJ_EV | 21, { .shstk = true }, false },
+	{ "vc", EXEPT | EVENT_INJ_EV | 29, { .sev_es = true }, false },
+	{ "software", EVENT_INJ_V | TYPE_SOFT << EVENT_INJ_TYPE_SHIFT | 0x80, { 0 }, false },
+	{ "reserved-type", EVENT_INJ_V | 1 << EVENT_INJ_TYPE_SHIFT, { 0 }, false },
+	{ "reserved-vector", EXEPT | 9, { 0 }, false },
+	{ "large-vector", EXEPT | 32, { 0 }, false },
+	{ "cp-without-shstk", EXEPT | 21, { 0 }, false },
+	{ "vc-without-sev-es", EXEPT | 29, { 0 }, false },
+	{ "of-64bit", EXEPT | 4, { 0 }, false },
+};
+
+static struct vmcb vmcb12 __attribute__((aligned(4096)));
+static volatile u64 cycles[RUNS];
+
+static u64 rdtsc(void)
+{
+	u32 low, high;
+
+	/* Under emulation, nothing is out of order. */
+	asm volatile("rdtsc" : "=a" (low), "=d" (high) : : "memory");
+	return (u64)high << 32 | low;
+}
+
+static void l1_bench(u64 nr)
+{
+	const struct bench *bench = &benches[nr];
+	struct vmcb_save *save = &vmcb12.save;
+	struct vmcb_seg cs;
+
+	l1_init_vmcb(&vmcb12, bench->compat);
+	cs = save->cs;
+	for (int i = -WARM_UP; i < RUNS; i++) {
+		u64 start;
+
+		save->cs = cs;
+		save->rip = L2_ENTRY;
+		save->rsp = L2_STACK_TOP;
+		save->rflags = RFLAGS_FIXED;
+		vmcb12.control.next_rip = L2_ENTRY;
+		vmcb12.control.event_inj = bench->event_inj;
+		start = rdtsc();
+		vmrun(&vmcb12);
+		start = rdtsc() - start;
+		if (i >= 0)
+			cycles[i] = start;
+	}
+	to_host();
+}
+
+static int compare(const void *a, const void *b)
+{
+	u64 left = *(const u64 *)a, right = *(const u64 *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Of the last run; where hardware refuses, KVM let the event pass. */
+static const char *result(void)
+{
+	const struct vmcb_control *control = &vmcb12.control;
+
+	if (control->exit_code == EXIT_INVALID && vmcb12.save.rip == L2_ENTRY &&
+	    !control->exit_info_1 && !control->exit_info_2)
+		return "refused";
+	if ((u32)control->exit_code == (u32)EXIT_INVALID)
+		return "cpu-refused";
+	if (control->exit_code != EXIT_VMMCALL)
+		return "wrong";
+	return vmcb12.save.rip == L2_ENTRY ? "entered" : "injected";
+}
+
+int main(void)
+{
+	struct caps supported;
+	const char *why = vm_unusable();
+
+	if (why)
+		die("%s", why);
+	supported = vm_supported_caps();
+	for (u64 i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+		const struct bench *bench = &benches[i];
+		struct vm vm;
+
+		if ((bench->caps.shstk && !supported.shstk) ||
+		    (bench->caps.sev_es && !supported.sev_es)) {
+			printf("bench %s skipped 0 0\n", bench->name);
+			continue;
+		}
+		vm_create(&vm, bench->caps);
+		vm_start(&vm, l1_bench, i);
+		errno = 0;
+		if (vm_run(&vm) != VM_CALL)
+			die("%s: KVM_RUN ended with exit reason %u",
+			    bench->name, vm.run->exit_reason);
+		vm_destroy(&vm);
+		qsort((void *)cycles, RUNS, sizeof(cycles[0]), compare);
+		printf("bench %s %s %llu %llu\n", bench->name, result(),
+		       (unsigned long long)cycles[0],
+		       (unsigned long long)cycles[RUNS / 2]);
+	}
+	return 0;
+}

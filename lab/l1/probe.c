@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does the KVM of this host check EVENTINJ on nested VMRUN?
+ *
+ * One static binary for any x86-64 Linux, for an ordinary user with access to
+ * /dev/kvm. It asks a VM of its own, which is gone with it. Every encoding with
+ * V=1 is tried on VMRUN, with L2 in 64-bit and in compatibility mode, and in
+ * KVM_SET_NESTED_STATE, where no CPU can answer for KVM.
+ *
+ * Exit: 0 checked, 1 not checked, 3 hardware only, 4 the probe cannot tell,
+ * 2 an error.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include "vm.h"
+
+#define NR_ENCODINGS	4096	/* VECTOR, TYPE and EV */
+#define MAX_TRIES	16	/* an event may get lost on its way */
+#define SECONDS		60	/* for a sweep: about 1 s under emulation */
+
+enum verdict { WRONG, INJECTED, LOST, REFUSED, ACCEPTED, EINVALID };
+
+static const char * const verdict_names[] = {
+	[WRONG] = "wrong",	[INJECTED] = "injected",	[LOST] = "lost",
+	[REFUSED] = "refused",	[ACCEPTED] = "accepted",	[EINVALID] = "EINVAL",
+};
+
+enum path { VMRUN_64BIT, VMRUN_COMPAT, STATE, NR_PATHS };
+
+enum exit_code { CHECKED = 0, NOT_CHECKED = 1, HARDWARE_ONLY = 3, UNKNOWN = 4 };
+
+static const char * const type_names[8] = {
+	"external", "reserved", "NMI", "exception", "software", "reserved",
+	"reserved", "reserved",
+};
+
+static struct vmcb vmcb12 __attribute__((aligned(4096)));
+static volatile u8 verdicts[NR_PATHS][NR_ENCODINGS];
+
+static u32 encoding_to_event_inj(u32 encoding)
+{
+	return EVENT_INJ_V | encoding;
+}
+
+static enum verdict l1_vmrun(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 event_inj)
+{
+	u8 vector = event_inj & EVENT_INJ_VECTOR;
+
+	if ((event_inj & EVENT_INJ_TYPE) == TYPE_NMI << EVENT_INJ_TYPE_SHIFT)
+		vector = 2;
+	vmcb->save.cs = *cs;
+	vmcb->save.rip = L2_ENTRY;
+	vmcb->save.rsp = L2_STACK_TOP;
+	vmcb->save.rflags = RFLAGS_FIXED;
+	vmcb->control.clean = 0;
+	vmcb->control.int_state = 0;
+	vmcb->control.next_rip = L2_ENTRY;
+	vmcb->control.event_inj = event_inj;
+	vmcb->control.event_inj_err = 0;
+	vmrun(vmcb);
+
+	/* QEMU 7.2 has the high half of the exit code wrong. */
+	if ((u32)vmcb->control.exit_code == (u32)EXIT_INVALID)
+		return REFUSED;
+	if (vmcb->control.exit_code != EXIT_VMMCALL)
+		return WRONG;
+	if (vmcb->save.rip == L2_HANDLER(vector))
+		return INJECTED;
+	return vmcb->save.rip == L2_ENTRY ? LOST : WRONG;
+}
+
+static void l1_sweep(u64 path)
+{
+	struct vmcb_seg cs;
+
+	l1_init_vmcb(&vmcb12, path == VMRUN_COMPAT);
+	cs = vmcb12.save.cs;
+	/* Have all pages mapped: a fault may cost an event. */
+	for (int i = 0; i < MAX_TRIES; i++)
+		l1_vmrun(&vmcb12, &cs, EVENT_INJ_V | TYPE_EXEPT << EVENT_INJ_TYPE_SHIFT | 6);
+
+	for (u32 i = 0; i < NR_ENCODINGS; i++) {
+		enum verdict verdict = LOST;
+
+		for (int n = 0; n < MAX_TRIES && verdict == LOST; n++)
+			verdict = l1_vmrun(&vmcb12, &cs, encoding_to_event_inj(i));
+		verdicts[path][i] = verdict;
+	}
+	to_host();
+}
+
+static void l2_call_host(void)
+{
+	to_host();
+}
+
+static void l1_run_l2(u64 arg)
+{
+	(void)arg;
+	l1_init_vmcb(&vmcb12, false);
+	vmcb12.save.rip = (u64)l2_call_host;
+	vmcb12.save.rsp -= sizeof(u64);
+	vmrun(&vmcb12);
+}
+
+static void run(struct vm *vm, const char *what)
+{
+	enum vm_exit end;
+
+	alarm(SECONDS);
+	end = vm_run(vm);
+	alarm(0);
+	errno = 0;
+	if (end == VM_SIGNAL)
+		die("%s did not end in %d s", what, SECONDS);
+	if (end != VM_CALL)
+		die("%s: KVM_RUN ended with exit reason %u", what, vm->run->exit_reason);
+}
+
+static void sweep_vmrun(struct caps caps, enum path path)
+{
+	struct vm vm;
+
+	vm_create(&vm, caps);
+	vm_start(&vm, l1_sweep, path);
+	run(&vm, "VMRUN");
+	vm_destroy(&vm);
+}
+
+static void sweep_state(struct caps caps)
+{
+	static union {
+		struct kvm_nested_state state;
+		u8 size[NESTED_STATE_SIZE];
+	} nested;
+	struct vmcb *vmcb = (struct vmcb *)nested.state.data.svm[0].vmcb12;
+	struct vm vm;
+
+	vm_create(&vm, caps);
+	vm_start(&vm, l1_run_l2, 0);
+	run(&vm, "L2");
+	vm_get_nested_state(&vm, &nested.state);
+	errno = 0;
+	if (!(nested.state.flags & KVM_STATE_NESTED_GUEST_MODE))
+		die("KVM_GET_NESTED_STATE does not see L2");
+
+	for (u32 i = 0; i < NR_ENCODINGS; i++) {
+		int err;
+
+		vmcb->control.event_inj = encoding_to_event_inj(i);
+		err = vm_set_nested_state(&vm, &nested.state);
+		verdicts[STATE][i] = !err ? ACCEPTED : err == EINVAL ? EINVALID : WRONG;
+	}
+	vm_destroy(&vm);
+}
+
+/* EV makes no difference; if it does, that is wrong. */
+static enum verdict verdict_of(enum path path, u32 type, u32 vector)
+{
+	u32 i = type << EVENT_INJ_TYPE_SHIFT | vector;
+	enum verdict verdict = verdicts[path][i];
+
+	return verdicts[path][i | EVENT_INJ_EV] == verdict ? verdict : WRONG;
+}
+
+static const char *should_be(u32 type, u32 vector, struct caps caps)
+{
+	u32 i = type << EVENT_INJ_TYPE_SHIFT | vector;
+	const char *rule = event_inj_broken_rule(encoding_to_event_inj(i), caps);
+
+	if (!rule && type == TYPE_EXEPT && (vector == 4 || vector == 5))
+		return "valid unless 64-bit";
+	return rule ?: "valid";
+}
+
+/* One line for neighbours of which everything is the same. */
+static bool same_row(u32 type, u32 a, u32 b, struct caps caps)
+{
+	for (int path = 0; path < NR_PATHS; path++)
+		if (verdict_of(path, type, a) != verdict_of(path, type, b))
+			return false;
+	if (type == TYPE_EXEPT && (exception_name(a) || exception_name(b)))
+		return false;
+	return !strcmp(should_be(type, a, caps), should_be(type, b, caps));
+}
+
+static void print_matrix(struct caps caps)
+{
+	printf("\n  type        vector   64-bit    compat    state     should be\n");
+	for (u32 type = 0; type < 8; type++) {
+		for (u32 v = 0, end; v < 256; v = end) {
+			const char *name = type == TYPE_EXEPT ? exception_name(v) : NULL;
+			char vector[16];
+
+			for (end = v + 1; end < 256 && same_row(type, v, end, caps);)
+				end++;
+			if (end > v + 1)
+				snprintf(vector, sizeof(vector), "%u-%u", v, end - 1);
+			else
+				snprintf(vector, sizeof(vector), "%u %s", v, name ?: "");
+			printf("  %u %-9s %-8s %-9s %-9s %-9s %s\n", type,
+			       type_names[type], vector,
+			       verdict_names[verdict_of(VMRUN_64BIT, type, v)],
+			       verdict_names[verdict_of(VMRUN_COMPAT, type, v)],
+			       verdict_names[verdict_of(STATE, type, v)],
+			       should_be(type, v, caps));
+		}
+	}
+}
+
+static const char *caps_name(struct caps caps)
+{
+	return caps.shstk && caps.sev_es ? "SHSTK and SEV-ES" :
+	       caps.shstk ? "SHSTK, not SEV-ES" :
+	       caps.sev_es ? "SEV-ES, not SHSTK" : "neither SHSTK nor SEV-ES";
+}
+
+/* Prints what was seen with this CPUID, and judges it. */
+static enum exit_code judge(struct caps caps)
+{
+	unsigned int invalid = 0, passed = 0, ran = 0, refused = 0, odd = 0;
+	bool mode_rule = true;
+
+	sweep_vmrun(caps, VMRUN_64BIT);
+	sweep_vmrun(caps, VMRUN_COMPAT);
+	sweep_state(caps);
+
+	for (u32 i = 0; i < NR_ENCODINGS; i++) {
+		bool of_or_br = (i & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
+				((i & EVENT_INJ_VECTOR) == 4 || (i & EVENT_INJ_VECTOR) == 5);
+
+		if (event_inj_broken_rule(encoding_to_event_inj(i), caps)) {
+			invalid++;
+			passed += verdicts[STATE][i] == ACCEPTED;
+			ran += verdicts[VMRUN_64BIT][i] != REFUSED ||
+			       verdicts[VMRUN_COMPAT][i] != REFUSED;
+		} else {
+			refused += verdicts[STATE][i] == EINVALID;
+		}
+		if (of_or_br)
+			mode_rule &= verdicts[VMRUN_64BIT][i] == REFUSED;
+		for (int path = 0; path < NR_PATHS; path++)
+			odd += verdicts[path][i] == WRONG || verdicts[path][i] == LOST;
+	}
+
+	printf("\nGuest CPUID: %s\n", caps_name(caps));
+	print_matrix(caps);
+	printf("\nKVM_SET_NESTED_STATE takes %u of %u invalid encodings, VMRUN %u; KVM_SET_NESTED_STATE refuses %u of %u valid ones\n",
+	       passed, invalid, ran, refused, NR_ENCODINGS - invalid);
+	printf("#OF and #BR, impossible for L2 in 64-bit mode: %s\n",
+	       mode_rule ? "refused, by KVM or by the CPU" : "not refused");
+	if (odd)
+		printf("%u results are none of the expected ones\n", odd);
+
+	if (refused)
+		return UNKNOWN;
+	if (!passed)
+		return ran ? UNKNOWN : CHECKED;
+	return ran ? NOT_CHECKED : HARDWARE_ONLY;
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+int main(int argc, char *argv[])
+{
+	static const char * const words[] = {
+		[CHECKED] = "checked: KVM itself refuses every invalid encoding",
+		[NOT_CHECKED] = "not checked: KVM lets invalid encodings through to L2",
+		[HARDWARE_ONLY] = "hardware only: KVM does not check, this CPU refuses on VMRUN",
+		[UNKNOWN] = "unclear: the table above is none that this program knows",
+	};
+	struct caps caps = { 0 }, supported;
+	enum exit_code code, more;
+	struct utsname name;
+	const char *why;
+
+	(void)argv;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	errno = 0;
+	if (argc > 1)
+		die("no arguments; exit: 0 checked, 1 not checked, 3 hardware only, 4 unclear, 2 error");
+	why = vm_unusable();
+	errno = 0;
+	if (why)
+		die("%s", why);
+	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
+
+	uname(&name);
+	supported = vm_supported_caps();
+	printf("Linux %s %s; KVM supports %s\n", name.release, name.version,
+	       caps_name(supported));
+	code = judge(caps);
+	if (supported.shstk || supported.sev_es) {
+		more = judge(supported);
+		if (more != code)
+			code = UNKNOWN;
+	}
+	printf("\n%s\n", words[code]);
+	return code;
+}

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# bench.sh - what the series costs: instructions of a VMRUN round trip as L1's TSC counts them under -icount, text, stack.
+# Usage: [BASE=6.12] scripts/bench.sh
+# Boots the base and the patched kernel, both on a KVM that was made to support SHSTK and SEV-ES (lab/caps). Keeps the
+# numbers in series/$BASE/bench, and writes the tables made of them into README.md and series/$BASE/cover-letter.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+# shellcheck source=scripts/vm.sh
+. scripts/vm.sh
+CPU=${CPU:-max,xlevel=0x8000001f} QEMU_ARGS="-icount shift=0"
+export CPU QEMU_ARGS
+src=build/src/$ID
+
+boot_one() {
+	boot "$1" "$1"
+}
+
+# counted base|patched: "CASE RESULT INSTRUCTIONS" a line; the minimum, which is also the median unless QEMU was disturbed.
+counted() {
+	grep -q '^ok 1 bench$' "$run/$1/report.ktap" ||
+		die 1 "bench did not end well on $1: build/run/$VARIANT/${run##*/}/$1/report.ktap"
+	sed -n 's/^  # bench //p' "$run/$1/report.ktap" | awk '
+		$3 != $4 { print "# " $1 ": minimum " $3 ", median " $4 >"/dev/stderr" }
+		{ print $1, $2, $3 }'
+}
+
+text_size() {
+	size "$out/$1/kvm-amd.ko" | awk 'NR == 2 { print $1 }'
+}
+
+# stack_use base|patched COMMIT: bytes of the deepest of nested.c's functions that check vmcb12, by gcc -fstack-usage.
+stack_use() {
+	g -C "$src" checkout -q --detach "$2"
+	_cmd=$(sed -n 's/^\(saved\)\{0,1\}cmd_[^ ]* := //p' "build/obj/$VARIANT/arch/x86/kvm/svm/.nested.o.cmd" | head -n 1)
+	_cmd=$(echo "${_cmd%% ; *}" | sed "s| -o [^ ]*| -fstack-usage -o $PWD/$run/$1.o|; s|-Wp,-MMD,[^ ]*||")
+	(cd "build/obj/$VARIANT" && eval "$_cmd")
+	sed -n 's/^[^:]*nested\.c:[0-9]*:[0-9]*:\([a-z0-9_]*\)\t\([0-9]*\)\t.*/\2 \1/p' "$run/$1.su" |
+		grep -E 'check|svm_nested_event_inj|nested_svm_event_inj' | sort -n | tail -n 1
+}
+
+# measure: all of it in $run/bench.
+measure() {
+	exec >"$run/bench"
+	echo "# By make bench: Linux $(store log -1 --format=%s "refs/base/$ID" | cut -d' ' -f2), gcc $(gcc -dumpfullversion), $("${QEMU:-qemu-system-x86_64}" --version | head -n 1 | sed 's/ emulator version//; s/ (.*//'), -icount shift=0"
+	counted base >"$run/counts.base"
+	counted patched >"$run/counts.patched"
+	paste -d' ' "$run/counts.base" "$run/counts.patched" | awk '{ print $1, $2, $3, $5, $6 }'
+	echo "text - $(text_size base) - $(text_size patched)"
+	_base=$(stack_use base "$(id_of "refs/base/$ID")")
+	_patched=$(stack_use patched "$(scripts/tree.sh --snapshot)")
+	echo "stack ${_base#* } ${_base% *} ${_patched#* } ${_patched% *}"
+}
+
+# replace FILE BEGIN END: what is between the lines BEGIN and END in FILE becomes standard input.
+replace() {
+	cat >"$run/table"
+	for _line in "$2" "$3"; do
+		grep -qxF "$_line" "$1" || die 2 "$1 has no line '$_line', between which and its like the table goes"
+	done
+	awk -v begin="$2" -v end="$3" -v table="$run/table" '
+		$0 == end { inside = 0 }
+		!inside
+		$0 == begin { inside = 1; while ((getline line <table) > 0) print line }' "$1" >"$run/replaced"
+	cmp -s "$run/replaced" "$1" || cat "$run/replaced" >"$1"
+}
+
+scripts/deps.sh build run
+lab/boot.sh --check
+lock
+scripts/source.sh
+scripts/build.sh base
+need_patched bench
+echo '600 bench' >"$run/suite"
+for kernel in base patched; do
+	image $kernel $kernel caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
+done
+stage BOOT "$ID  base and patched, counting instructions" side_by_side boot_one base patched
+stage COUNT "$ID  text and stack" measure
+if [ -n "$KERNEL" ]; then
+	mkdir -p "$run/own"
+	cp "$run/bench" "$run/own/bench"
+	lab/bench-table "$run/own/bench"
+	exit
+fi
+cp "$run/bench" "series/$BASE/bench"
+lab/bench-table "series/$BASE/bench"
+# shellcheck disable=SC2046 # one word a file
+{ echo '```'; lab/bench-table $(find series -name bench | sort -V); echo '```'; } |
+	replace README.md '<!-- make bench writes what is between these lines -->' '<!-- make bench -->'
+lab/bench-table "series/$BASE/bench" | sed 's/^\(.\)/  \1/' |
+	replace "series/$BASE/cover-letter" 'Cost (written by make bench):' 'End of the cost.'

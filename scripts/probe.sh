@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# probe.sh - build/lab/probe, one static binary that says whether a host's KVM checks EVENTINJ on nested VMRUN.
+# Usage: scripts/probe.sh                                builds it
+#        [BASE=6.12] [KERNEL=/linux] scripts/probe.sh --boot   and runs it on the base without and with the series
+# KTAP with --boot: it has to call the patched kernel checked, and the base what series/BASE/red makes of it.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+# shellcheck source=scripts/vm.sh
+. scripts/vm.sh
+
+# verdict base|patched: the probe's exit code and last line, as init reports them.
+verdict() {
+	_code=$(sed -n 's/^ok 1 probe$/0/p; s/^not ok 1 probe # exit //p' "$run/$1/report.ktap")
+	_last=$(grep '^  # .' "$run/$1/report.ktap" | tail -n 1)
+	echo "${_code:-none} ${_last#  \# }"
+}
+
+# judge base|patched CODE: a line of KTAP, and what the probe printed.
+judge() {
+	echo
+	sed -n 's/^  # \{0,1\}//p' "$run/$1/report.ktap"
+	_v=$(verdict "$1")
+	if [ "${_v%% *}" = "$2" ]; then
+		echo "ok - $BASE: probe on $1: ${_v#* }"
+	else
+		echo "not ok - $BASE: probe on $1: exit ${_v%% *}, not $2"
+		code=1
+	fi
+}
+
+boot_one() {
+	boot "$1" "$1"
+}
+
+scripts/deps.sh build
+lock
+if [ "${1:-}" != --boot ]; then
+	lab_programs probe
+	say PROBE "build/lab/probe: copy it to an AMD host, run it as a user with access to /dev/kvm"
+	exit
+fi
+scripts/deps.sh run
+lab/boot.sh --check
+scripts/source.sh
+scripts/build.sh base
+need_patched probe
+echo '120 probe' >"$run/suite"
+image base base
+image patched patched
+stage BOOT "$ID  probe on base and patched" side_by_side boot_one base patched
+# A base that is red in KVM_SET_NESTED_STATE does not check; one that is not, does.
+red=0
+! grep -q '\.set_nested_state' "series/$BASE/red" || red=1
+code=0
+judge base $red
+judge patched 0
+exit $code
