@@ -56,14 +56,12 @@ measure() {
 	echo "stack ${_base#* } ${_base% *} ${_patched#* } ${_patched% *}"
 }
 
-# replace FILE BEGIN END: what is between the lines BEGIN and END in FILE becomes standard input.
+# replace FILE BEGIN END: standard input takes the place of what is behind the line BEGIN, up to one that matches END.
 replace() {
 	cat >"$run/table"
-	for _line in "$2" "$3"; do
-		grep -qxF "$_line" "$1" || die 2 "$1 has no line '$_line', between which and its like the table goes"
-	done
+	grep -qxF "$2" "$1" || die 2 "$1 has no line '$2', behind which the table goes"
 	awk -v begin="$2" -v end="$3" -v table="$run/table" '
-		$0 == end { inside = 0 }
+		$0 ~ end { inside = 0 }
 		!inside
 		$0 == begin { inside = 1; while ((getline line <table) > 0) print line }' "$1" >"$run/replaced"
 	cmp -s "$run/replaced" "$1" || cat "$run/replaced" >"$1"
@@ -91,6 +89,6 @@ cp "$run/bench" "series/$BASE/bench"
 lab/bench-table "series/$BASE/bench"
 # shellcheck disable=SC2046 # one word a file
 { echo '```'; lab/bench-table $(find series -name bench | sort -V); echo '```'; } |
-	replace README.md '<!-- make bench writes what is between these lines -->' '<!-- make bench -->'
-lab/bench-table "series/$BASE/bench" | sed 's/^\(.\)/  \1/' |
-	replace "series/$BASE/cover-letter" 'Cost (written by make bench):' 'End of the cost.'
+	replace README.md '<!-- make bench writes this: -->' '^<!-- end -->$'
+{ lab/bench-table "series/$BASE/bench" | sed 's/^\(.\)/  \1/'; echo; } |
+	replace "series/$BASE/cover-letter" "Cost, in instructions of a nested VMRUN round trip (QEMU -icount):" '^[^ ]'

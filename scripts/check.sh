@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset KERNEL TEST TRACE MUTANTS FORCE
+unset KERNEL TEST TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
 mkdir -p build
 results=build/check.results
 : >"$results"
@@ -49,8 +49,9 @@ tree() {
 		BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
 }
 
-lint() {
-	BASE=$1 scripts/lint.sh
+# send_check: the rules for patches, the mails, every step built, sparse, documentation.
+send_check() {
+	BASE=$1 scripts/send-check.sh
 }
 
 caps() {
@@ -62,30 +63,58 @@ mutants() {
 	BASE=$1 MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' scripts/mutants.sh
 }
 
-steps() {
-	BASE=$1 scripts/steps.sh
+probe() {
+	BASE=$1 scripts/probe.sh --boot >"build/log/$1-probe.log" 2>&1
+	_code=$?
+	grep -E '^(not )?ok |^  [A-Z]+ +' "build/log/$1-probe.log"
+	[ "$_code" -eq 0 ] || sed 's/^/# /' "build/log/$1-probe.log"
+	return "$_code"
 }
 
-docs() {
-	BASE=$1 scripts/docs.sh
+migration() {
+	BASE=$1 scripts/migrate.sh
 }
 
-scripts/deps.sh tree build run check docs || exit
+# fuzz: what half a minute is good for; make fuzz does fifty times as much.
+fuzz() {
+	BASE=$1 SEED=1 COUNT=20000 scripts/fuzz.sh | grep -E '^(not )?ok |^  [A-Z]+ +|^#'
+}
+
+three_levels() {
+	BASE=$1 scripts/nested.sh
+}
+
+# tables: README.md has what make bench has measured, as it is.
+tables() {
+	# shellcheck disable=SC2046 # one word a file
+	lab/bench-table $(find series -name bench | sort -V) >build/check.table
+	if awk '/^<!-- end -->$/ { on = 0 } on && !/^```$/; /^<!-- make bench/ { on = 1 }' README.md | diff build/check.table -; then
+		echo "ok - README.md has the figures of series/*/bench"
+	else
+		echo "not ok - README.md has the figures of series/*/bench: make bench"
+	fi
+}
+
+scripts/deps.sh tree build run check docs send || exit
 part "scripts" scripts_lint
 part "judge" lab/tests/run.sh
-[ ! -x scripts/tests.sh ] || part "bad input" scripts/tests.sh
+part "bad input" scripts/tests.sh
+part "tables" tables
 [ $# -gt 0 ] || set -- none
 # All trees first: the newest one's checkpatch judges the patches of all.
 for base; do
 	part "$base: tree" tree "$base"
 done
+part "all series" scripts/compare.sh
 for base; do
-	part "$base: patches" lint "$base"
+	part "$base: ready to be sent" send_check "$base"
 	part "$base: red and green" verdict "$base"
 	part "$base: capabilities" caps "$base"
 	part "$base: mutants" mutants "$base"
-	part "$base: every step" steps "$base"
-	part "$base: documentation" docs "$base"
+	part "$base: probe" probe "$base"
+	part "$base: migration" migration "$base"
+	part "$base: fuzz" fuzz "$base"
+	part "$base: three levels" three_levels "$base"
 done
 
 skipped=$(grep -ciE '^ok .*# skip' "$results")
