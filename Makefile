@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST TRACE MUTANTS FORCE UPDATE V
+export BASE ACCEL KERNEL TEST TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -15,10 +15,19 @@ help:
 	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
+	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
+	@echo '  make migrate saves L2 with an event pending, restores it into a fresh VM with another CPUID'
+	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
+	@echo '  make bench   what the check costs in instructions; writes the tables in README.md and the cover letter'
+	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
 	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
 	@echo '  make export  build/tree/BASE -> series/BASE'
 	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
+	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
+	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
 	@echo '  make lint    the rules that a patch has to follow'
+	@echo '  make send-check  is the series of BASE ready to be sent? (lint, the mails, every step, sparse, documentation)'
+	@echo '  make quilt   the series in a Debian kernel source package, up to a kvm-amd.ko'
 	@echo '  make clean   remove build/ but for the downloaded packages'
 	@echo
 	@echo 'Settings, with their values now:'
@@ -27,7 +36,11 @@ help:
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
 	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
+	@echo '  DEBUG=$(DEBUG)        1: a kernel with KASAN, UBSAN and lockdep, compared with the same one without'
 	@echo '  MUTANTS=$(MUTANTS)      of the mutants, only these'
+	@echo '  SEED=$(SEED) COUNT=$(COUNT) CASE=$(CASE)  of make fuzz: 1 and 1000000 unless told; one case of SEED again'
+	@echo '  FROM=$(FROM) PATCH=$(PATCH)  the base to port or compare from, and the number of a patch'
+	@echo '  DSC=$(DSC)          a source package to use for make quilt'
 	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'
 	@echo '  V=$(V)            1: show the commands'
@@ -44,6 +57,21 @@ caps:
 mutants:
 	@scripts/mutants.sh
 
+fuzz:
+	@scripts/fuzz.sh
+
+migrate:
+	@scripts/migrate.sh
+
+nested:
+	@scripts/nested.sh
+
+bench:
+	@scripts/bench.sh
+
+probe:
+	@scripts/probe.sh $(if $(BOOT),--boot)
+
 check:
 	@scripts/check.sh $(BASES)
 
@@ -57,7 +85,19 @@ export:
 lint:
 	@$(if $(filter file,$(origin BASE)),unset BASE;) scripts/lint.sh
 
+port:
+	@scripts/port.sh
+
+compare:
+	@scripts/compare.sh
+
+send-check:
+	@scripts/send-check.sh
+
+quilt:
+	@scripts/quilt.sh
+
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell caps mutants check tree export lint clean
+.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export port compare lint send-check quilt clean

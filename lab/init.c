@@ -13,6 +13,8 @@
  * Words on the kernel command line:
  *   lab.shell        run /bin/sh on the console instead of the suite
  *   lab.trace        count the reasons of kvm_nested_vmenter_failed, per test
+ *   lab.bail         kill the test at the first of its cases that fails, and
+ *                    run no other one
  *
  * Results go to ttyS1 as KTAP, each test behind a line "# running NAME". The
  * last line is one that nothing but a complete run can write:
@@ -303,9 +305,13 @@ static void finish_lines(struct lines *in)
  */
 static bool ktap;
 
+/* lab.bail was asked for; a case has failed, what comes is of no interest. */
+static bool may_bail, bailed;
+
 static void emit_output(char *line)
 {
 	ktap |= !strcmp(line, "TAP version 13") || !strcmp(line, "KTAP version 1");
+	bailed |= may_bail && ktap && !strncmp(line, "not ok ", 7);
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?';
@@ -421,7 +427,7 @@ static long ms_until(const struct timespec *end)
 	       (end->tv_nsec - now.tv_nsec) / 1000000;
 }
 
-/* Passes output on until the test ends (true) or its time is up (false). */
+/* Passes output on until the test ends (true), or has to (false). */
 static bool watch_test(pid_t pid, long timeout)
 {
 	int pidfd = syscall(SYS_pidfd_open, pid, 0);
@@ -437,7 +443,7 @@ static bool watch_test(pid_t pid, long timeout)
 		die("pidfd_open");
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += timeout;
-	while (!ended && (left = ms_until(&end)) > 0) {
+	while (!ended && !bailed && (left = ms_until(&end)) > 0) {
 		/* trace_pipe wakes nobody before it is half full: look often. */
 		if (trace_out.fd >= 0 && left > 50)
 			left = 50;
@@ -494,7 +500,9 @@ static void run_test(int nr, struct test *t)
 	}
 	failed++;
 	fprintf(results, "not ok %d %s # ", nr, name);
-	if (!ended)
+	if (bailed)
+		fprintf(results, "killed at its first case that failed\n");
+	else if (!ended)
 		fprintf(results, "timeout after %ld s\n", t->timeout);
 	else if (WIFEXITED(status))
 		fprintf(results, "exit %d\n", WEXITSTATUS(status));
@@ -506,16 +514,20 @@ static void run_test(int nr, struct test *t)
 static void run_suite(void)
 {
 	char tainted[32];
+	int nr = 0;
 
 	read_suite();
+	may_bail = option("lab.bail");
 	if (option("lab.trace"))
 		enable_trace();
 	fprintf(results, "KTAP version 1\n1..%d\n", nr_tests);
-	for (int i = 0; i < nr_tests; i++)
-		run_test(i + 1, &tests[i]);
+	while (nr < nr_tests && !bailed) {
+		run_test(nr + 1, &tests[nr]);
+		nr++;
+	}
 	read_line("/proc/sys/kernel/tainted", tainted, sizeof(tainted));
 	fprintf(results, "# end tests=%d failed=%d skipped=%d tainted=%s\n",
-		nr_tests, failed, skipped, tainted);
+		nr, failed, skipped, tainted);
 	if (ferror(results))
 		die("/dev/ttyS1");
 }

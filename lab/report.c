@@ -5,6 +5,7 @@
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o report report.c
  * Usage: report boot [-d DENY] [-a ALLOW] RUNDIR
  *        report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR
+ *        report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR
  *
  * RUNDIR holds status, console.log and report.ktap, as lab/boot.sh and
  * lab/init.c write them. DENY and ALLOW are lists of extended regular
@@ -749,6 +750,8 @@ static const char * const vector_names[NR_EXCEPTIONS] = {
 
 /* The selftest on the base and on the patched kernel; NULL where it did not run. */
 static struct test *sides[2];
+static const char *short_names[2] = { "without", "with it" };
+static const char *long_names[2] = { "without the series", "with it" };
 
 static const char **paths, **variants;
 static int nr_paths, nr_variants, width;
@@ -940,7 +943,7 @@ static void print_selftest(void)
 {
 	printf("\n%s\n", SELFTEST);
 	for (int i = 0; i < 2; i++) {
-		printf("  %-10s", i ? "with it" : "without");
+		printf("  %-10s", short_names[i]);
 		if (!sides[i]) {
 			printf("did not run\n");
 			continue;
@@ -1039,9 +1042,9 @@ static int compare(const struct result *a, const struct result *b, bool is_case)
 	if (same && *a->note)
 		printf("      on both: %s\n", a->note);
 	if (!same && a && *a->note)
-		printf("      without the series: %s\n", a->note);
+		printf("      %s: %s\n", long_names[0], a->note);
 	if (!same && b && *b->note)
-		printf("      with it: %s\n", b->note);
+		printf("      %s: %s\n", long_names[1], b->note);
 	return !same;
 }
 
@@ -1058,27 +1061,39 @@ static int compare_tests(struct test *a, struct test *b)
 	return different;
 }
 
-/* The tests other than the series' own; gives the number of differences. */
-static int compare_others(struct boot *base, struct boot *patched)
+/* All tests but the one named own ("": none); gives the number of differences. */
+static int compare_boots(struct boot *base, struct boot *patched, const char *own)
 {
 	int different = 0;
 
-	printf("\n  %-40s%-10s%s\n", "other tests", "without", "with it");
+	printf("\n  %-40s%-10s%s\n", *own ? "other tests" : "tests",
+	       short_names[0], short_names[1]);
 	for (int i = 0; i < base->nr_tests; i++) {
 		struct test *t = &base->tests[i];
 
-		if (strcmp(t->own.name, SELFTEST))
+		if (strcmp(t->own.name, own))
 			different += compare_tests(t, find_test(patched,
 								t->own.name));
 	}
 	for (int i = 0; i < patched->nr_tests; i++) {
 		struct test *t = &patched->tests[i];
 
-		if (strcmp(t->own.name, SELFTEST) &&
+		if (strcmp(t->own.name, own) &&
 		    !find_test(base, t->own.name))
 			different += compare_tests(NULL, t);
 	}
 	return different;
+}
+
+static bool report_unfinished(const struct boot *a, const struct boot *b)
+{
+	if (!a->unfinished && !b->unfinished)
+		return false;
+	printf("NOT FINISHED: %s%s%s%s%s\n",
+	       a->unfinished ? a->label : "", a->unfinished ?: "",
+	       a->unfinished && b->unfinished ? "; " : "",
+	       b->unfinished ? b->label : "", b->unfinished ?: "");
+	return true;
 }
 
 static int report_pair(const char *red, const char *base_dir,
@@ -1093,20 +1108,14 @@ static int report_pair(const char *red, const char *base_dir,
 	sides[1] = find_test(&patched, SELFTEST);
 	print_matrices();
 	print_selftest();
-	different = compare_others(&base, &patched);
+	different = compare_boots(&base, &patched, SELFTEST);
 	putchar('\n');
 	if (red)
 		judge_red(&base, &patched, red);
 	judge_green(&patched);
 
-	if (base.unfinished || patched.unfinished) {
-		printf("NOT FINISHED:%s%s%s%s%s\n",
-		       base.unfinished ? " base: " : "", base.unfinished ?: "",
-		       base.unfinished && patched.unfinished ? ";" : "",
-		       patched.unfinished ? " patched: " : "",
-		       patched.unfinished ?: "");
+	if (report_unfinished(&base, &patched))
 		return EXIT_UNFINISHED;
-	}
 	problems = base.problems + patched.problems;
 	splats = !!base.splats + !!patched.splats;
 	if (problems || splats || different) {
@@ -1119,21 +1128,48 @@ static int report_pair(const char *red, const char *base_dir,
 	return EXIT_PASS;
 }
 
+/* One kernel without and with its debugging options: equal results, no splat. */
+static int report_debug(const char *plain_dir, const char *debug_dir)
+{
+	struct boot plain, debug;
+	int different, problems, splats;
+
+	read_boot(&plain, "plain: ", plain_dir);
+	read_boot(&debug, "debug: ", debug_dir);
+	short_names[0] = long_names[0] = "plain";
+	short_names[1] = long_names[1] = "debug";
+	different = compare_boots(&plain, &debug, "");
+	putchar('\n');
+	judge_green(&plain);
+	judge_green(&debug);
+
+	if (report_unfinished(&plain, &debug))
+		return EXIT_UNFINISHED;
+	problems = plain.problems + debug.problems;
+	splats = !!plain.splats + !!debug.splats;
+	printf("%s: %d tests on the debug kernel, results that differ from the plain one: %d; problems: %d; boots with a splat: %d\n",
+	       problems || splats || different ? "FAIL" : "PASS",
+	       debug.nr_tests, different, problems, splats);
+	return problems || splats || different ? EXIT_FAIL : EXIT_PASS;
+}
+
 static int usage(void)
 {
 	fprintf(stderr,
 		"usage: report boot [-d DENY] [-a ALLOW] RUNDIR\n"
-		"       report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR\n");
+		"       report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR\n"
+		"       report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR\n");
 	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
 	bool pair = argc > 1 && !strcmp(argv[1], "pair");
+	bool debug = argc > 1 && !strcmp(argv[1], "debug");
 	const char *red = NULL;
 	int opt;
 
-	if (!pair && (argc < 2 || strcmp(argv[1], "boot")))
+	if (!pair && !debug && (argc < 2 || strcmp(argv[1], "boot")))
 		return usage();
 	optind = 2;
 	while ((opt = getopt(argc, argv, pair ? "d:a:r:" : "d:a:")) != -1) {
@@ -1146,8 +1182,10 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (argc - optind != (pair ? 2 : 1))
+	if (argc - optind != (pair || debug ? 2 : 1))
 		return usage();
+	if (debug)
+		return report_debug(argv[optind], argv[optind + 1]);
 	return pair ? report_pair(red, argv[optind], argv[optind + 1]) :
 		      report_boot(argv[optind]);
 }

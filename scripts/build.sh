@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
-# Usage: [BASE=6.12] [KERNEL=/linux] scripts/build.sh base|patched|tests
+# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] scripts/build.sh base|patched|tests
 #   base, patched  vmlinux, kvm's modules and lab/caps, without and with what is in build/tree/$ID now
 #   tests          the selftests that lab/suite names, from the same tree
+# DEBUG=1 adds lab/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
 # One object directory serves base and patched: git rewrites only files that differ between the two,
 # so that make rebuilds only what the series touches. What is up to date is not built again.
 
@@ -13,10 +14,12 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 need_base
 what=${1:-}
+# A debugged kernel does not need other tests.
+[ "$what" != tests ] || DEBUG='' VARIANT=$ID
 src=build/src/$ID
-obj=$PWD/build/obj/$ID
-out=build/out/$ID/$what
-fragment=lab/kernel.config
+obj=$PWD/build/obj/$VARIANT
+out=build/out/$VARIANT/$what
+fragments="lab/kernel.config${DEBUG:+ lab/debug.config}"
 
 # kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
 kmake() {
@@ -24,13 +27,20 @@ kmake() {
 		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
 }
 
+# fragment: what the configuration is made of.
+fragment() {
+	# shellcheck disable=SC2086 # a list
+	cat $fragments
+}
+
 # configure: allnoconfig and the fragment; a line that kbuild does not honour is an error.
 configure() {
 	mkdir -p "$obj"
-	if ! cmp -s "$fragment" "$obj/fragment"; then
-		kmake KCONFIG_ALLCONFIG="$PWD/$fragment" allnoconfig
-		check_config "$fragment" "$obj/.config"
-		cp "$fragment" "$obj/fragment"
+	fragment >"$obj/fragment.new"
+	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
+		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
+		check_config "$obj/fragment.new" "$obj/.config"
+		mv "$obj/fragment.new" "$obj/fragment"
 	fi
 }
 
@@ -81,12 +91,14 @@ input() {
 		done
 		;;
 	*)
-		sha256sum "$fragment" lab/caps/*
+		fragment | sha256sum
+		sha256sum lab/caps/*
 		store rev-parse "$commit^{tree}"
 		;;
 	esac
 }
 
+lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;
 patched | tests) commit=$(scripts/tree.sh --snapshot) ;;
@@ -94,7 +106,6 @@ patched | tests) commit=$(scripts/tree.sh --snapshot) ;;
 esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
 scripts/deps.sh build
-lock
 
 input >build/input.new
 if ! cmp -s build/input.new "$out/input"; then
@@ -102,7 +113,7 @@ if ! cmp -s build/input.new "$out/input"; then
 	mkdir -p "$out.tmp"
 	case $what in
 	tests) stage TESTS "$ID  KVM selftests" build_tests ;;
-	*) stage KERNEL "$ID  $what" build_kernel ;;
+	*) stage KERNEL "$VARIANT  $what" build_kernel ;;
 	esac
 	mv build/input.new "$out.tmp/input"
 	rm -rf "$out"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # deps.sh - the Debian packages that a command needs: installed where the user is root, else named.
-# Usage: scripts/deps.sh GROUP...   (tree build run shell check docs)
+# Usage: scripts/deps.sh GROUP...   (tree build run shell check docs quilt send)
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -17,7 +17,9 @@ packages() {
 	shell) echo busybox-static ;;
 	check) echo shellcheck sparse python3-ply python3-git ;;
 	docs) echo python3-sphinx python3-yaml make ;;
-	*) die 2 "no group '$1'; there are tree, build, run, shell, check, docs" ;;
+	quilt) echo quilt dpkg-dev kmod xz-utils ;;
+	send) echo b4 git-email libmailtools-perl binutils ;;
+	*) die 2 "no group '$1'; there are tree, build, run, shell, check, docs, quilt, send" ;;
 	esac
 }
 

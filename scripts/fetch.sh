@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh - Debian's kernel source package into build/pkg; the last line on stdout is its version.
-# Usage: BASE=6.12 scripts/fetch.sh    (called by source.sh)
+# Usage: BASE=6.12 scripts/fetch.sh [--sources]    (called by source.sh)
+#   --sources  prints the line of sources.list for $SUITE on the machine's mirror, and fetches nothing
 # Asks the system's apt first, then an apt state of our own under build/pkg/apt that knows one suite more
 # of the machine's own mirror. The system's sources stay as they are; signatures are checked on both ways.
 
@@ -69,14 +70,20 @@ mirror() {
 		(security(suite) ? security($3) : $3 !~ /[-\/]/) { print $4; exit }'
 }
 
+# sources: the line for $SUITE, signed by Debian's own keys.
+sources() {
+	_uri=$(mirror)
+	[ -n "$_uri" ] || { echo "no Debian mirror in this machine's apt sources" >&2; return 1; }
+	_key=$(find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1)
+	echo "deb ${_key:+[signed-by=$_key] }$_uri $SUITE main"
+}
+
 # open_private: the apt state of our own, with $SUITE and nothing else.
 open_private() {
-	_uri=$(mirror)
-	[ -n "$_uri" ] || { echo "no Debian mirror in this machine's apt sources"; return 1; }
-	_key=$(find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1)
+	_line=$(sources) || return 1
 	private=$PWD/build/pkg/apt
 	mkdir -p "$private/lists/partial" "$private/cache/archives/partial"
-	echo "deb ${_key:+[signed-by=$_key] }$_uri $SUITE main" >"$private/sources.list"
+	echo "$_line" >"$private/sources.list"
 	apt apt-get -q -o APT::Update::Error-Mode=any update
 }
 
@@ -85,6 +92,10 @@ clear_line() {
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 }
 
+if [ "${1:-}" = --sources ]; then
+	sources
+	exit
+fi
 mkdir -p build/log build/pkg
 : >"$log"
 t=$(tenths)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lib.sh - what the scripts share: messages, timed stages, the chosen base, one neutral git.
-# Sourced from the repository root. Reads BASE (6.12), KERNEL, V and NO_COLOR.
+# Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
 # shellcheck shell=sh
 
 # A hook's GIT_DIR or GIT_INDEX_FILE must not turn our git on the user's repository.
@@ -56,7 +56,7 @@ stage() {
 	say "$_name" "$_what  $(took "$_t")"
 }
 
-# need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) with it.
+# need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
 need_base() {
 	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}
 	_file=series/$BASE/base
@@ -75,6 +75,9 @@ need_base() {
 		eval "[ -n \"\$$_key\" ]" || die 2 "$_file: $_key is missing"
 	done
 	ID=$BASE${KERNEL:+-kernel}
+	# What the kernels are built and booted as; trees and tests do not differ.
+	# shellcheck disable=SC2034 # as above
+	VARIANT=$ID${DEBUG:+-debug}
 	export BASE KERNEL
 }
 
@@ -168,6 +171,15 @@ patches() {
 # series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.
 series_key() {
 	{ id_of "refs/base/$ID"; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
+}
+
+# series_tip: the commit that the series files give: as applied before, if neither they nor the base have changed since.
+series_tip() {
+	if [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key 2>/dev/null)" ]; then
+		id_of "refs/applied/$ID"
+	else
+		scripts/tree.sh --apply | tail -n 1
+	fi
 }
 
 # record COMMIT: what the series files stand for now, in refs/applied/$ID and beside it.

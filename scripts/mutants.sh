@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # mutants.sh - is there a mistake in the check that the selftest would not find? Plants one after the other.
-# Usage: [BASE=6.12] [MUTANTS="NAME..."] scripts/mutants.sh
+# Usage: [BASE=6.12] [MUTANTS="NAME..."] [DEBUG=1] scripts/mutants.sh
 # The mutants are those of lab/mutants, and one for each vector and type whose verdict is flipped. Each is built and
-# booted twice, on a KVM without and with SHSTK and SEV-ES. Prints KTAP: ok is killed, or equivalent for a reason.
+# booted on a KVM with SHSTK and SEV-ES, up to the first test case that fails; if none does, on one without, too. While
+# some boot, the next one is built. Prints KTAP: ok is killed, or equivalent for a reason. The first line is the check
+# as it is. With DEBUG=1, it is the kernel's sanitizers that have to find those that lab/mutants marks for that.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,13 +15,15 @@ need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
 CPU=${CPU:-max,xlevel=0x8000001f} TEST=''
-export CPU
+# The guest's clock counts instructions: no case runs out of time because this machine is busy.
+[ "${ACCEL:-tcg}" != tcg ] || QEMU_ARGS="-icount shift=1,sleep=off ${QEMU_ARGS:-}"
+export CPU QEMU_ARGS
 src=build/src/$ID
-nested=arch/x86/kvm/svm/nested.c
-header=arch/x86/include/asm/svm.h
+obj=$PWD/build/obj/$VARIANT
 
-# mutants: all of this base, one a line: NAME @ FILE @ SCRIPT [@ REASON]
+# mutants: all of this base, one a line: NAME @ FILE @ SCRIPT [@ NOTE]
 mutants() {
+	echo 'none @ N @  @ control: the check as it is'
 	for _n in $(seq 0 31); do
 		echo "vector-$_n @ N @ s/return exepts;/return exepts ^ BIT($_n);/;s/BIT(event_inj_vector) & SVM_EVTINJ_EXEPTS_RESERVED/& \\& ~BIT($_n)/"
 	done
@@ -29,63 +33,118 @@ mutants() {
 	awk -F ' @ ' -v OFS=' @ ' -v base="$BASE" '/^[a-z]/ && (" " $2 " " ~ " " base " " || $2 == "*") { print $1, $3, $4, $5 }' lab/mutants
 }
 
+# wanted NAME NOTE: whether this one is to be tested. The control always is.
+wanted() {
+	[ "$1" != none ] || return 0
+	if [ -n "${MUTANTS:-}" ]; then
+		case " $MUTANTS " in *" $1 "*) ;; *) return 1 ;; esac
+	elif [ -n "${DEBUG:-}" ]; then
+		case $2 in splat:*) ;; *) return 1 ;; esac
+	fi
+}
+
 # build_mutant FILE SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
 build_mutant() {
 	g -C "$src" checkout -q -f --detach "$commit"
 	sed -i "$2" "$src/$1"
-	! g -C "$src" diff --quiet || return 9
-	make -s -C "$src" O="$PWD/build/obj/$ID" -j"$(nproc)" modules || return 8
+	[ -z "$2" ] || ! g -C "$src" diff --quiet || return 9
+	make -s -C "$src" O="$obj" -j"$(nproc)" modules || return 8
 	for _ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
-		[ ! -f "build/obj/$ID/$_ko" ] || cp "build/obj/$ID/$_ko" "$out/mutant/"
+		[ ! -f "$obj/$_ko" ] || cp "$obj/$_ko" "$out/mutant/"
 	done
 }
 
-boot_mutant() {
-	boot mutant "$1"
-}
-
-# killer: the first test case that failed, or how the guest ended.
+# killer DIR: a kernel splat, the first test case that failed, or where the guest ended, out of what a boot left;
+# nothing if all is well. A boot that says none of it is no kill but the lab's failure, and so is a case that ran out of
+# time: that may be this machine's doing.
 killer() {
-	for _set in without with; do
-		build/lab/report boot "$run/$_set" >"$run/$_set/summary" 2>&1 && continue
-		grep -hoE '^ *not ok [0-9]+ event_inj[a-z0-9_.]*' "$run/$_set/report.ktap" | head -n 1 | sed "s/.* //;s/\$/, KVM $_set the features/"
-		grep -qE 'not ok [0-9]+ event_inj' "$run/$_set/report.ktap" || tail -n 1 "$run/$_set/summary"
-		return
+	! build/lab/report boot "$1" >"$1/summary" 2>&1 || return 0
+	_by=''
+	! grep -q 'kernel splat' "$1/summary" ||
+		_by=$(grep -m 1 -oE '(UBSAN|KASAN|BUG|WARNING|Oops|Kernel panic).*' "$1/console.log" | tr -d '\r')
+	[ -n "$_by" ] || ! grep -q 'terminated by timeout' "$1/report.ktap" || _by=LAB
+	[ -n "$_by" ] || _by=$(sed -nE 's/^  not ok [0-9]+ (event_inj[a-z0-9_.]*).*/\1/p' "$1/report.ktap" | head -n 1)
+	[ -n "$_by" ] || _by=$(sed -n 's/^NOT FINISHED: crashed in/crashed in/p' "$1/summary")
+	echo "${_by:-LAB}"
+}
+
+# boot_mutant NAME: sets by to what killed it, and where.
+boot_mutant() {
+	for _set in with without; do
+		(boot mutant "$1/$_set" lab.bail) >"$run/$1/$_set/log" 2>&1 &
+		trap 'kill $! 2>/dev/null; wait; exit 130' INT TERM
+		wait $! || :
+		by=$(killer "$run/$1/$_set")
+		[ -z "$by" ] || { by="$by, KVM $_set the features"; break; }
 	done
+	rm -f "$run/$1"/*/initrd
 }
 
-# test_mutant NAME FILE SCRIPT REASON: one line.
-test_mutant() {
-	_since=$(tenths) _log=build/log/$ID-mutant.log
-	case $2 in N) _file=$nested ;; *) _file=$header ;; esac
-	_rc=0
-	build_mutant "$_file" "$3" >"$_log" 2>&1 || _rc=$?
-	case $_rc in
-	0)
-		image mutant without caps.ko kvm_cpu_caps=@kvm_cpu_caps
-		image mutant with caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
-		(side_by_side boot_mutant without with) >>"$_log" 2>&1
-		by=$(killer)
+# judge NAME NOTE SINCE: one line.
+judge() {
+	_not='' _why="killed by $by"
+	case ${2%%:*}.$by in
+	*.LAB*) _not='not ' _why="no verdict, see $run/$1" ;;
+	control. | equivalent.) _why=$2 ;;
+	control.* | equivalent.*) _not='not ' _why="not so, $_why" ;;
+	*.) _not='not ' _why=survived ;;
+	splat.*)
+		case ${DEBUG:+$by} in
+		'' | "${2#splat: }"*) ;;
+		*) _not='not ' _why="$_why, but not by ${2#splat: }" ;;
+		esac
 		;;
-	8) by=$(grep -o 'static assertion failed.*' "$_log" | head -n 1) ;;
-	*) by='' ;;
 	esac
-	if [ $_rc -eq 9 ]; then
-		echo "not ok - $BASE mutant $1: its script changes nothing"
-	elif [ $_rc -eq 8 ] && [ -z "$by" ]; then
-		echo "not ok - $BASE mutant $1: does not build, which is not the selftest's doing"
-		grep -E 'error:' "$_log" | sed 's/^/# /'
-	elif [ -n "$by" ] && [ -z "$4" ]; then
-		echo "ok - $BASE mutant $1: killed by $by  $(took "$_since")"
-	elif [ -z "$by" ] && [ -n "$4" ]; then
-		echo "ok - $BASE mutant $1: $4  $(took "$_since")"
-	elif [ -n "$by" ]; then
-		echo "not ok - $BASE mutant $1: not equivalent, killed by $by"
-	else
-		echo "not ok - $BASE mutant $1: survived"
-	fi
+	echo "${_not}ok - $BASE mutant $1: $_why  $(took "$3")"
 }
 
+# at_most N: waits until no more than N boots are under way.
+at_most() {
+	_n=$1
+	# shellcheck disable=SC2086 # a list
+	set -- $jobs
+	while [ $# -gt "$_n" ]; do
+		wait "$1" || :
+		shift
+	done
+	jobs=$*
+}
+
+# test_mutant NAME FILE SCRIPT NOTE: one line, sooner or later.
+test_mutant() {
+	_since=$(tenths) _log=$run/$1/build.log _rc=0
+	mkdir -p "$run/$1"
+	case $2 in N) _file=arch/x86/kvm/svm/nested.c ;; *) _file=arch/x86/include/asm/svm.h ;; esac
+	build_mutant "$_file" "$3" >"$_log" 2>&1 || _rc=$?
+	by=$(grep -m 1 -o 'static assertion failed.*' "$_log" || :)
+	case $_rc.$by in
+	0.*)
+		image mutant "$1/with" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
+		image mutant "$1/without" caps.ko kvm_cpu_caps=@kvm_cpu_caps
+		at_most $(($(nproc) - 1))
+		{ boot_mutant "$1"; judge "$1" "$4" "$_since"; } &
+		jobs="$jobs $!"
+		;;
+	9.*) echo "not ok - $BASE mutant $1: its script changes nothing" ;;
+	*.) echo "not ok - $BASE mutant $1: does not build, which is not the selftest's doing"; grep 'error:' "$_log" | sed 's/^/# /' ;;
+	*) judge "$1" "$4" "$_since" ;;
+	esac
+}
+
+test_mutants() {
+	jobs=''
+	trap 'kill $jobs 2>/dev/null; wait; exit 130' INT TERM
+	while IFS='@' read -r name file script note; do
+		name=${name% } file=${file# } script=${script# } note=${note# }
+		! wanted "$name" "$note" || test_mutant "$name" "${file% }" "${script% }" "$note" </dev/null
+	done
+	at_most 0
+}
+
+for name in ${MUTANTS:-}; do
+	# One of another base is no mistake, it is left out.
+	{ mutants; cat lab/mutants; } | grep -q "^$name @ " || die 2 "MUTANTS names '$name', which is not in lab/mutants"
+done
 scripts/deps.sh build run
 lab/boot.sh --check
 lock
@@ -95,17 +154,9 @@ trap 'g -C "$src" checkout -q -f --detach "$commit"' EXIT
 mkdir -p "$out/mutant"
 cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"
 start=$(tenths)
-mutants | while IFS='@' read -r name file script reason; do
-	name=${name% }
-	case " ${MUTANTS:-$name} " in
-	*" $name "*) ;;
-	*) continue ;;
-	esac
-	file=${file# } script=${script# } reason=${reason# }
-	test_mutant "$name" "${file% }" "${script% }" "$reason" </dev/null
-done | tee "$run/mutants"
-killed=$(grep -c ': killed by' "$run/mutants" || :)
+mutants | test_mutants | tee "$run/mutants"
+killed=$(grep -c '^ok .*: killed by' "$run/mutants" || :)
 equal=$(grep -c '^ok .*: equivalent' "$run/mutants" || :)
-echo "# $BASE: $killed of $(wc -l <"$run/mutants") mutants killed, $equal equivalent  $(took "$start")"
-grep -q . "$run/mutants" || die 2 "MUTANTS='${MUTANTS:-}' names none of lab/mutants"
+all=$(($(grep -cE '^(not )?ok ' "$run/mutants") - 1))
+echo "# $BASE: $killed of $all mutants killed, $equal equivalent  $(took "$start")"
 ! grep -q '^not ok' "$run/mutants"

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
-# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [TRACE=1] scripts/run.sh [--shell]
+# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [TRACE=1] [DEBUG=1] scripts/run.sh [--shell]
 #   TEST     of the tests in lab/suite, run these, too ("all": every one); the series' own always runs
 #   TRACE    counts the rules by which KVM refused VMRUN (tracepoint kvm_nested_vmenter_failed)
+#   DEBUG    compares the patched kernel with itself with KASAN, UBSAN, lockdep and KVM's own assertions; TEST is "all"
 #   --shell  a shell in the patched kernel instead, with the tests in /tests
 # Exit: 0 the series does what it says, 1 it does not, 2 bad input, 3 no build, 4 a guest did not finish.
 
@@ -15,7 +16,11 @@ need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
 
-# boot_key base|patched: equal keys mean that a boot has nothing new to tell.
+# With DEBUG=1, need_patched makes the name plain for the patched kernel without debugging options.
+other=base
+[ -z "${DEBUG:-}" ] || other=plain TEST=all
+
+# boot_key base|plain|patched: equal keys mean that a boot has nothing new to tell.
 boot_key() {
 	{
 		cat "$out/$1/input" "$out/tests/input" "$run/suite" build/lab/init lab/boot.sh
@@ -24,7 +29,7 @@ boot_key() {
 	} | sha256sum
 }
 
-# boot_one base|patched: a boot that leaves its key behind.
+# boot_one base|plain|patched: a boot that leaves its key behind.
 boot_one() {
 	boot_key "$1" >"$run/$1/key"
 	boot "$1" "$1" ${TRACE:+lab.trace}
@@ -40,7 +45,7 @@ lab/boot.sh --check
 lock
 scripts/source.sh
 # In this order: the worktree is at the base when it has just been made.
-[ -n "${shell:-}" ] || scripts/build.sh base
+[ -n "${shell:-}${DEBUG:-}" ] || scripts/build.sh base
 need_patched
 for name in ${TEST:-}; do
 	[ "$name" = all ] || grep -qE "^[0-9]+ $name( |\$)" "$run/suite" || die 2 "TEST names '$name', which this base's tree does not have"
@@ -52,21 +57,24 @@ if [ -n "${shell:-}" ]; then
 fi
 image patched patched
 # An edit of the series changes nothing for the base: its last boot is as good as a new one.
-old=build/run/$ID/last/base
-boots='base patched'
-if boot_key base | cmp -s - "$old/key" && [ "$(cat "$old/status")" = 'exit 0' ]; then
-	cp -R "$old" "$run/base"
+old=build/run/$VARIANT/last/$other
+boots="$other patched"
+if boot_key "$other" | cmp -s - "$old/key" && [ "$(cat "$old/status")" = 'exit 0' ]; then
+	cp -R "$old" "$run/$other"
 	boots=patched
-	say SAME "$ID  base, as booted before"
+	say SAME "$VARIANT  $other, as booted before"
 else
-	image base base
+	image "$other" "$other"
 fi
-ln -sfn "${run##*/}" "build/run/$ID/last"
+ln -sfn "${run##*/}" "build/run/$VARIANT/last"
 # shellcheck disable=SC2086 # one word a boot
-stage BOOT "$ID  $boots, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" side_by_side boot_one $boots
+stage BOOT "$VARIANT  $boots, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" side_by_side boot_one $boots
 echo
 code=0
-build/lab/report pair -r "series/$BASE/red" "$run/base" "$run/patched" >"$run/report" || code=$?
+case $other in
+base) build/lab/report pair -r "series/$BASE/red" "$run/base" "$run/patched" ;;
+plain) build/lab/report debug "$run/plain" "$run/patched" ;;
+esac >"$run/report" || code=$?
 cat "$run/report"
-echo "All of it: build/run/$ID/last"
+echo "All of it: build/run/$VARIANT/last"
 exit $code

@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset BASE KERNEL ACCEL TEST TRACE FORCE UPDATE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
+unset BASE KERNEL ACCEL TEST TRACE FROM PATCH DSC FORCE UPDATE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
 scripts/deps.sh tree build run
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")
@@ -127,6 +127,9 @@ sed -i 's/fifty/Fifty/' series/1.0/0001*
 expect 2 "have both changed. Either: make export" "series and tree both changed" scripts/tree.sh
 expect 0 "TREE    1.0  1 patches .*anew" "FORCE=1 on both changed" env FORCE=1 scripts/tree.sh
 expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref --format='%(refname)' refs/saved):new-file"
+
+# shellcheck source=scripts/tests-port.sh
+. scripts/tests-port.sh
 
 expect 2 "TEST names 'none', which is not in lab/suite" "an unknown TEST" env TEST=none scripts/run.sh
 expect 2 "ACCEL=hvf: tcg or kvm" "an unknown ACCEL" env ACCEL=hvf scripts/run.sh

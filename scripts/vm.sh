@@ -2,23 +2,22 @@
 # vm.sh - from what build.sh made to a guest: the image, the boot, the programs of lab/.
 # Sourced after lib.sh and need_base by the scripts that boot; sets out and run, the folder of this run.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # ID: set by need_base
+# shellcheck disable=SC2154 # ID and VARIANT: set by need_base
 
-out=build/out/$ID
-run=build/run/$ID/$(date +%Y%m%d-%H%M%S)-$$
+out=build/out/$VARIANT
+run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
 
-# lab_programs: the guest's init and the host's judge, from lab/*.c.
+# lab_programs NAME...: the guest's init, the host's judge and these programs of lab/l1, in build/lab.
 lab_programs() {
-	mkdir -p build/lab
-	for name in init report; do
-		[ -z "$(find "build/lab/$name" -newer "lab/$name.c" 2>/dev/null)" ] || continue
-		${CC:-gcc} -O2 -Wall -Wextra -Werror -static -o "build/lab/$name.tmp" "lab/$name.c"
-		mv "build/lab/$name.tmp" "build/lab/$name"
+	for _program in init report "$@"; do
+		make -s -C lab OUT="$PWD/build/lab" "$PWD/build/lab/$_program" >&2 || die 3 "lab/$_program does not build"
 	done
 }
 
-# suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them.
+# suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
+# that checks itself takes its time.
 suite() {
+	_slower=${DEBUG:+4}
 	while read -r seconds name arguments; do
 		case $seconds in
 		[0-9]*) ;;
@@ -28,16 +27,22 @@ suite() {
 		*" $name "* | *' all ') ;;
 		*) continue ;;
 		esac
-		[ ! -f "$out/tests/$name" ] || echo "$seconds $name $arguments"
+		[ ! -f "$out/tests/$name" ] || echo "$((seconds * ${_slower:-1})) $name $arguments"
 	done <lab/suite
 }
 
-# need_patched: the tree, the patched kernel, the tests, the programs and the folder of this run with its suite.
+# need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of lab/l1 and the folder of this run
+# with its suite.
 need_patched() {
 	scripts/tree.sh
 	scripts/build.sh patched
 	scripts/build.sh tests
-	lab_programs
+	if [ "$VARIANT" != "$ID" ]; then
+		DEBUG='' scripts/build.sh patched
+		ln -sfn "../$ID/patched" "$out/plain"
+		ln -sfn "../$ID/tests" "$out/tests"
+	fi
+	lab_programs "$@"
 	mkdir -p "$run"
 	suite >"$run/suite"
 }
@@ -55,7 +60,11 @@ image() {
 	shift 2
 	[ $# -eq 0 ] || echo "$*" >>"$root/modules/order"
 	while read -r _ name _; do
-		cp "$out/tests/$name" "$root/tests/"
+		if [ -f "build/lab/$name" ]; then
+			cp "build/lab/$name" "$root/tests/"
+		else
+			cp "$out/tests/$name" "$root/tests/"
+		fi
 	done <"$run/suite"
 	[ -z "${shell:-}" ] || add_shell "$root"
 	(cd "$root" && find . | sort | cpio --quiet -o -H newc >../initrd)

@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# static.sh - what the series touches in KVM, with sparse and for its use of the stack, base and series compared.
+# Usage: [BASE=6.12] scripts/static.sh    (after steps.sh, whose objects it uses)
+# Prints "ok - ..." or "not ok - ..." for each. A sparse that make has skipped, and a function that checkstack.pl has
+# not seen, are failures.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+src=build/src/$ID
+obj=$PWD/build/steps/$ID
+log=build/log/$ID-static.log
+tmp=build/static/$ID
+limit=512
+code=0
+
+kmake() {
+	make -C "$src" O="$obj" -j"$(nproc)" W=1 "$@"
+}
+
+# sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which
+# the kernel's own check of sparse turns it off.
+sparse() {
+	g -C "$src" checkout -q --detach "$1"
+	# shellcheck disable=SC2086 # one word an object
+	kmake C=2 CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >"$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2; die 3 "$BASE does not build; all of its output: $log"; }
+	for _o in $objects; do
+		grep -qE "^ *CHECK .*${_o%.o}\.c\$" "$log" || echo "sparse did not look at ${_o%.o}.c"
+	done
+	sed -nE 's/^(.*\/)?(arch\/x86\/[^ :]*):[0-9:]+ ((warning|error): .*)/\2: \3/p' "$log" | sort
+}
+
+# line WHAT COMPLAINTS: the result of one check.
+line() {
+	if [ -z "$2" ]; then
+		echo "ok - $BASE: $1"
+	else
+		echo "not ok - $BASE: $1"
+		echo "$2" | sed 's/^/# /'
+		code=1
+	fi
+}
+
+# frames FILE: the functions of an object and their frames, largest first, as "BYTES NAME".
+frames() {
+	objdump -d "$1" | perl "$checker/scripts/checkstack.pl" x86_64 1 |
+		sed -nE 's/^0x[0-9a-f]* ([^ ]*) .*:[[:space:]]*([0-9]+)$/\2 \1/p' | sort -rn
+}
+
+scripts/deps.sh build check send
+lock
+scripts/source.sh >&2
+tip=$(series_tip)
+base=$(id_of "refs/base/$ID")
+[ -f "$obj/fragment" ] || die 2 "there are no objects in build/steps/$ID: scripts/steps.sh makes them"
+objects=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
+[ -n "$objects" ] || die 2 "series/$BASE touches no C file of KVM"
+checker=build/src/7.3
+[ -d "$checker" ] || checker=$src
+
+rm -rf "$tmp"*
+mkdir -p build/static
+sparse "$base" >"$tmp.base"
+sparse "$tip" >"$tmp.tip"
+line "C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" \
+	"$(sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p')"
+
+for object in $objects; do
+	frames "$obj/$object" >"$tmp.frames"
+	[ -s "$tmp.frames" ] || echo "checkstack.pl sees no function in $object"
+	awk -v limit="$limit" -v o="$object" '$1 >= limit { print o ": " $2 "() has a frame of " $1 " bytes" }' "$tmp.frames"
+	head -n 1 "$tmp.frames" >>"$tmp.largest"
+done >"$tmp.stack"
+line "stack frames under $limit bytes (the largest: $(sort -rn "$tmp.largest" | head -n 1))" "$(cat "$tmp.stack")"
+exit $code
