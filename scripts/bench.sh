@@ -35,7 +35,7 @@ text_size() {
 
 # stack_use base|patched COMMIT: bytes of the deepest of nested.c's functions that check vmcb12, by gcc -fstack-usage.
 stack_use() {
-	g -C "$src" checkout -q --detach "$2"
+	g -C "$src" checkout -q -f --detach "$2"
 	_cmd=$(sed -n 's/^\(saved\)\{0,1\}cmd_[^ ]* := //p' "build/obj/$VARIANT/arch/x86/kvm/svm/.nested.o.cmd" | head -n 1)
 	_cmd=$(echo "${_cmd%% ; *}" | sed "s| -o [^ ]*| -fstack-usage -o $PWD/$run/$1.o|; s|-Wp,-MMD,[^ ]*||")
 	(cd "build/obj/$VARIANT" && eval "$_cmd")

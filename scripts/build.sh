@@ -45,7 +45,7 @@ configure() {
 }
 
 switch_source() {
-	g -C "$src" checkout -q --detach "$commit"
+	g -C "$src" checkout -q -f --detach "$commit"
 }
 
 build_kernel() {

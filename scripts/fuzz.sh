@@ -113,7 +113,9 @@ for seed in $seeds; do
 done
 start=$(tenths)
 fuzz_all
-say FUZZ "$VARIANT  $which, $COUNT VMRUNs, $((COUNT / 10)) KVM_SET_NESTED_STATE  $(took "$start")"
+what="$COUNT VMRUNs, $((COUNT / 10)) KVM_SET_NESTED_STATE"
+[ -z "$CASE" ] || what="case $CASE of seed $SEED"
+say FUZZ "$VARIANT  $which, $what  $(took "$start")"
 code=0
 for seed in $seeds; do
 	judge "$seed"

@@ -24,7 +24,7 @@ kmake() {
 # sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which
 # the kernel's own check of sparse turns it off.
 sparse() {
-	g -C "$src" checkout -q --detach "$1"
+	g -C "$src" checkout -q -f --detach "$1"
 	# shellcheck disable=SC2086 # one word an object
 	kmake C=2 CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >"$log" 2>&1 ||
 		{ tail -n 20 "$log" >&2; die 3 "$BASE does not build; all of its output: $log"; }

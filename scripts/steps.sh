@@ -94,7 +94,7 @@ mkdir -p build/log
 base_what=$(store log -1 --format=%s "$base")
 
 for commit in $base $(store rev-list --reverse "$base..$tip"); do
-	g -C "$src" checkout -q --detach "$commit"
+	g -C "$src" checkout -q -f --detach "$commit"
 	stage PREPARE "$ID  W=1, at $(store log -1 --format=%h "$commit")" prepare >/dev/null
 	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
 done

@@ -23,7 +23,7 @@
  * the good ones and their neighbours; CPUs' LA57 with other than empty tables;
  * and L1's own state with bases near its code, or an IDT. A CR3 that leads to
  * nothing is made illegal, and no L2 whose vmcb12 is in no memory is run, unless
- * -e allows it: 6.12's KVM, with and without the series, goes on for ever with
+ * -e allows it: KVM in 6.12, with the series or not, may go on for ever with
  * such an L2, which only a signal ends, and may warn.
  *
  * Exit: 0 all is well, 1 it is not, 2 an error.
