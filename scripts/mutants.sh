@@ -61,7 +61,7 @@ killer() {
 	! build/lab/report boot "$1" >"$1/summary" 2>&1 || return 0
 	_by=''
 	! grep -q 'kernel splat' "$1/summary" ||
-		_by=$(grep -m 1 -oE '(UBSAN|KASAN|BUG|WARNING|Oops|Kernel panic).*' "$1/console.log" | tr -d '\r')
+		_by=$(grep -m 1 -oE '(UBSAN|KASAN|BUG|WARNING|Oops|Kernel panic).*' "$1/console.log" | tr -d '\r' | sed 's|/[^ ]*/arch/x86/|arch/x86/|')
 	[ -n "$_by" ] || ! grep -q 'terminated by timeout' "$1/report.ktap" || _by=LAB
 	[ -n "$_by" ] || _by=$(sed -nE 's/^  not ok [0-9]+ (event_inj[a-z0-9_.]*).*/\1/p' "$1/report.ktap" | head -n 1)
 	[ -n "$_by" ] || _by=$(sed -n 's/^NOT FINISHED: crashed in/crashed in/p' "$1/summary")
@@ -151,6 +151,7 @@ lock
 need_patched
 commit=$(scripts/tree.sh --snapshot)
 trap 'g -C "$src" checkout -q -f --detach "$commit"' EXIT
+trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"
 cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"
 start=$(tenths)

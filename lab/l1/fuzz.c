@@ -22,9 +22,10 @@
  * points to memory that is no page table; addresses in L2's 64 KiB other than
  * the good ones and their neighbours; CPUs' LA57 with other than empty tables;
  * and L1's own state with bases near its code, or an IDT. A CR3 that leads to
- * nothing is made illegal, and no L2 whose vmcb12 is in no memory is run, unless
- * -e allows it: KVM in 6.12, with the series or not, may go on for ever with
- * such an L2, which only a signal ends, and may warn.
+ * nothing is made illegal, as is a nested CR3 that is in no memory, and no L2
+ * whose vmcb12 is in no memory is run, unless -e allows it: KVM in 6.12, with
+ * the series or not, may go on for ever with such an L2, which only a signal
+ * ends, and may warn; 6.1 warns of the nested CR3, with and without the series.
  *
  * Exit: 0 all is well, 1 it is not, 2 an error.
  */
@@ -226,10 +227,26 @@ static u64 any_root(struct rng *rng, u64 good)
 	}
 }
 
+/* A legal address at which there is no memory. */
+static bool root_is_nowhere(u64 root)
+{
+	return root < 4096 || (root >= 1ull << 30 && root < 1ull << 51);
+}
+
 static bool cr3_leads_nowhere(u64 cr3)
 {
-	return cr3 < 4096 || (cr3 & ~0xfffull) == (u64)empty ||
-	       (cr3 >= 1ull << 30 && cr3 < 1ull << 51);
+	return root_is_nowhere(cr3) || (cr3 & ~0xfffull) == (u64)empty;
+}
+
+/* Makes a root that KVM has trouble with illegal, unless -e asks for it. */
+static void mend_roots(struct vmcb *vmcb)
+{
+	if (leads_nowhere)
+		return;
+	if (cr3_leads_nowhere(vmcb->save.cr3))
+		vmcb->save.cr3 |= 1ull << 51;
+	if (root_is_nowhere(vmcb->control.nested_cr3))
+		vmcb->control.nested_cr3 |= 1ull << 51;
 }
 
 static u32 any_event(struct rng *rng)
@@ -432,8 +449,7 @@ static void make_case(u64 seed, u64 nr, struct fuzz_case *c)
 	if (!(save->cr0 & CR0_PG) || !(save->cr0 & CR0_WP))
 		nested_paging(&c->vmcb);
 	save->cr3 = cr3 ? any_root(&rng, root_for(save)) : root_for(save);
-	if (!leads_nowhere && cr3_leads_nowhere(save->cr3))
-		save->cr3 |= 1ull << 51;	/* illegal instead */
+	mend_roots(&c->vmcb);
 	/* QEMU ends itself if this needs ring 0's stack. */
 	if (!(save->efer & EFER_LME) || !(save->efer & EFER_LMA) || !(save->cr0 & CR0_PG)) {
 		save->rflags &= ~RFLAGS_VM;
@@ -1171,8 +1187,7 @@ static void make_state_case(u64 nr, struct state_case *c)
 	}
 	if (c->kind != EVENT && !below(&rng, 8))
 		vmcb->save.cr3 = any_root(&rng, vmcb->save.cr3);
-	if (!leads_nowhere && cr3_leads_nowhere(vmcb->save.cr3))
-		vmcb->save.cr3 |= 1ull << 51;
+	mend_roots(vmcb);
 }
 
 static void print_state_case(u64 nr, const struct state_case *c, int err)
