@@ -1061,11 +1061,21 @@ static int compare_tests(struct test *a, struct test *b)
 	return different;
 }
 
+static bool has_others(struct boot *boot, const char *own)
+{
+	for (int i = 0; i < boot->nr_tests; i++)
+		if (strcmp(boot->tests[i].own.name, own))
+			return true;
+	return false;
+}
+
 /* All tests but the one named own ("": none); gives the number of differences. */
 static int compare_boots(struct boot *base, struct boot *patched, const char *own)
 {
 	int different = 0;
 
+	if (!has_others(base, own) && !has_others(patched, own))
+		return 0;
 	printf("\n  %-40s%-10s%s\n", *own ? "other tests" : "tests",
 	       short_names[0], short_names[1]);
 	for (int i = 0; i < base->nr_tests; i++) {
