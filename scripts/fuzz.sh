@@ -62,7 +62,7 @@ output() {
 
 # progress: one line for all guests, rewritten on a terminal; in a log one in a while.
 progress() {
-	while sleep $((tty ? 2 : 30)); do
+	while sleep $((tty ? 2 : 30)) >/dev/null 2>&1; do
 		_line=
 		for _seed in $seeds; do
 			_at=$(output "$_seed" 2>/dev/null | sed -n 's/^progress: //p' | tail -n 1)
