@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# lib.sh - what the scripts share: messages, timed stages, the chosen base, one neutral git.
+# lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's.
 # Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
 # shellcheck shell=sh
 
@@ -90,105 +90,6 @@ lock() {
 	export LAB_LOCK=1
 }
 
-# g ARGS...: git without anybody's configuration and with a fixed committer: same input, same bytes and ids.
-g() {
-	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_OPTIONAL_LOCKS=0 LC_ALL=C \
-	GIT_AUTHOR_NAME=lab GIT_AUTHOR_EMAIL=lab@localhost GIT_AUTHOR_DATE=2000-01-01T00:00:00Z \
-	GIT_COMMITTER_NAME=lab GIT_COMMITTER_EMAIL=lab@localhost GIT_COMMITTER_DATE=2000-01-01T00:00:00Z \
-		git -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
-}
-
-# store ARGS...: g on the object store of all bases.
-store() {
-	g --git-dir=build/git "$@"
-}
-
-# id_of NAME: the commit that NAME is in the store, or nothing.
-id_of() {
-	store rev-parse -q --verify "$1^{commit}" || :
-}
-
-# need_store: makes build/git, or mends its worktrees' links when the repository was moved or copied.
-need_store() {
-	if [ ! -d build/git ]; then
-		rm -rf build/git.tmp
-		mkdir -p build
-		g init -q --bare --template= -b none build/git.tmp
-		g --git-dir=build/git.tmp config gc.auto 0
-		mv build/git.tmp build/git
-	fi
-	# Bare is the store alone; in the configuration that its worktrees share, spdxcheck.py takes them for bare, too.
-	if g config -f build/git/config core.bare >/dev/null; then
-		store config extensions.worktreeConfig true
-		store config --worktree core.bare true
-		g config -f build/git/config --unset core.bare
-	fi
-	for _w in build/src/* build/tree/*; do
-		[ -f "$_w/.git" ] || continue
-		case $(cat "$_w/.git") in
-		"gitdir: $PWD/build/git/"*) ;;
-		*) store worktree repair "$_w" >/dev/null 2>&1 || : ;;
-		esac
-	done
-}
-
-# new_worktree DIR COMMIT: an empty linked worktree at COMMIT in place of whatever DIR was.
-new_worktree() {
-	rm -rf "$1"
-	store worktree prune
-	# Forced twice: an interrupted add leaves its entry locked.
-	store worktree add -q -f -f --no-checkout --detach "$1" "$2"
-}
-
-# others DIR [-z]: untracked files, ignored or not (Debian's .gitignore hides every new one); editors' own excepted.
-others() {
-	g -C "$1" ls-files --others -x '*~' -x '.*.sw?' -x '.#*' -x '#*#' ${2:+"$2"}
-}
-
-# dirty DIR: true if the worktree holds what no commit has.
-dirty() {
-	[ -n "$(g -C "$1" status --porcelain -uno; others "$1")" ]
-}
-
-# mid_rebase DIR: true in the middle of a rebase or am.
-mid_rebase() {
-	_gd=$(g -C "$1" rev-parse --absolute-git-dir)
-	[ -d "$_gd/rebase-merge" ] || [ -d "$_gd/rebase-apply" ]
-}
-
-# has_work: true if build/tree/$ID holds work that series/$BASE does not.
-has_work() {
-	_w=build/tree/$ID
-	[ -e "$_w/.git" ] || return 1
-	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/applied/$ID")" ]
-}
-
-# patches: the series' patch files, one a line; nothing when there are none.
-patches() {
-	find "series/$BASE" -name '[0-9]*.patch' | sort
-}
-
-# series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.
-series_key() {
-	{ id_of "refs/base/$ID"; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
-}
-
-# series_tip: the commit that the series files give: as applied before, if neither they nor the base have changed since.
-series_tip() {
-	if [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key 2>/dev/null)" ]; then
-		id_of "refs/applied/$ID"
-	else
-		scripts/tree.sh --apply | tail -n 1
-	fi
-}
-
-# record COMMIT: what the series files stand for now, in refs/applied/$ID and beside it.
-record() {
-	store update-ref "refs/applied/$ID" "$1"
-	series_key >"build/git/applied-$ID.tmp"
-	mv "build/git/applied-$ID.tmp" "build/git/applied-$ID"
-}
-
 # check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
 # configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
 check_config() {
@@ -196,3 +97,6 @@ check_config() {
 		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" || :)
 	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
 }
+
+# shellcheck source=scripts/store.sh
+. scripts/store.sh

@@ -131,28 +131,6 @@ expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref
 # shellcheck source=scripts/tests-port.sh
 . scripts/tests-port.sh
 
-expect 2 "TEST names 'none', which is not in lab/suite" "an unknown TEST" env TEST=none scripts/run.sh
-expect 2 "ACCEL=hvf: tcg or kvm" "an unknown ACCEL" env ACCEL=hvf scripts/run.sh
-expect 4 "/nonexistent: not found; apt-get install qemu-system-x86" "no QEMU" env QEMU=/nonexistent scripts/run.sh
-if ACCEL=kvm lab/boot.sh --check 2>/dev/null; then
-	echo "ok - bad input: ACCEL=kvm without nested SVM # SKIP this machine has it"
-else
-	expect 4 "ACCEL=kvm: .*; without ACCEL the lab uses TCG" "ACCEL=kvm without nested SVM" env ACCEL=kvm scripts/run.sh
-fi
-expect 4 "QEMU did not end in 2 s and was killed" "a guest that hangs" env QEMU_ARGS=-S lab/boot.sh "$t/image" "$t/image" "$t/hang" 2
-expect 4 "QEMU failed with exit code 1" "a kernel that is none" lab/boot.sh Makefile Makefile "$t/hang" 20
-
-# cut_run: run.sh with guests that hang, ended as by ctrl-C when both are there; none of them is left.
-cut_run() {
-	cp "$t/stub/build.sh" scripts/
-	timeout 60 env --default-signal=INT QEMU_ARGS=-S scripts/run.sh &
-	_pid=$!
-	until [ "$(guests | wc -l)" -eq 2 ]; do
-		kill -0 "$_pid" || return 1
-		sleep 0.1
-	done
-	kill -INT "$_pid"
-	! wait "$_pid" && [ -z "$(guests)" ] && echo "none left"
-}
-expect 0 "none left" "ctrl-C while the guests run" cut_run
+# shellcheck source=scripts/tests-run.sh
+. scripts/tests-run.sh
 exit $failed
