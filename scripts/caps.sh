@@ -12,8 +12,7 @@ cd "$(dirname "$0")/.."
 need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
-# A CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
-CPU=${CPU:-max,xlevel=0x8000001f} TEST=svm_nested_event_inj_test
+CPU=${CPU:-$caps_cpu} TEST=svm_nested_event_inj_test
 export CPU
 sets='none shstk sev_es shstk_sev_es'
 

@@ -44,8 +44,13 @@ verdict() {
 	fi
 }
 
+# tree: what boots later is the tree, so that it has to be what the files say.
 tree() {
-	BASE=$1 scripts/tree.sh && echo "ok - $1: git am" &&
+	BASE=$1 scripts/tree.sh && echo "ok - $1: git am" || return
+	if (BASE=$1; need_base; has_work); then
+		echo "not ok - $1: build/tree/$1 holds work that series/$1 does not: make export BASE=$1"
+		return 1
+	fi
 		BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
 }
 
@@ -63,36 +68,51 @@ mutants() {
 	BASE=$1 MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' scripts/mutants.sh
 }
 
-probe() {
-	BASE=$1 scripts/probe.sh --boot >"build/log/$1-probe.log" 2>&1
+# quietly BASE NAME COMMAND...: the stages and results of a command; all that it printed only if it fails.
+quietly() {
+	_log=build/log/$1-$2.log
+	shift 2
+	"$@" >"$_log" 2>&1
 	_code=$?
-	grep -E '^(not )?ok |^  [A-Z]+ +' "build/log/$1-probe.log"
-	[ "$_code" -eq 0 ] || sed 's/^/# /' "build/log/$1-probe.log"
+	grep -E '^(not )?ok |^  [A-Z]+ +' "$_log"
+	[ "$_code" -eq 0 ] || sed 's/^/# /' "$_log"
 	return "$_code"
+}
+
+probe() {
+	quietly "$1" probe env BASE="$1" scripts/probe.sh --boot
 }
 
 migration() {
 	BASE=$1 scripts/migrate.sh
 }
 
-# fuzz: what half a minute is good for; make fuzz does fifty times as much.
+# fuzz: what a few seconds are good for; make fuzz does fifty times as much.
 fuzz() {
-	BASE=$1 SEED=1 COUNT=20000 scripts/fuzz.sh | grep -E '^(not )?ok |^  [A-Z]+ +|^#'
+	quietly "$1" fuzz env BASE="$1" SEED=1 COUNT=20000 scripts/fuzz.sh
 }
 
 three_levels() {
 	BASE=$1 scripts/nested.sh
 }
 
-# tables: README.md has what make bench has measured, as it is.
+# table_in FILE BEGIN END: FILE has the table of standard input between the lines BEGIN and END, and nothing else.
+table_in() {
+	cat >build/check.table
+	if sed -n "/^$2/,/$3/p" "$1" | sed '1d; $d; /^```$/d; s/^  //' | diff build/check.table -; then
+		echo "ok - $1 has the figures of make bench"
+	else
+		echo "not ok - $1 has the figures of make bench: run it"
+	fi
+}
+
+# tables: README.md and the cover letters have what make bench has measured, as it is.
 tables() {
 	# shellcheck disable=SC2046 # one word a file
-	lab/bench-table $(find series -name bench | sort -V) >build/check.table
-	if awk '/^<!-- end -->$/ { on = 0 } on && !/^```$/; /^<!-- make bench/ { on = 1 }' README.md | diff build/check.table -; then
-		echo "ok - README.md has the figures of series/*/bench"
-	else
-		echo "not ok - README.md has the figures of series/*/bench: make bench"
-	fi
+	lab/bench-table $(find series -name bench | sort -V) | table_in README.md '<!-- make bench' '^<!-- end -->$'
+	for _bench in series/*/bench; do
+		{ lab/bench-table "$_bench"; echo; } | table_in "${_bench%bench}cover-letter" 'Cost, in instructions' '^[^ C]'
+	done
 }
 
 scripts/deps.sh tree build run check docs send || exit

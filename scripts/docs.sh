@@ -20,7 +20,7 @@ fi
 
 # warnings COMMIT: what sphinx has to say of it; from scratch, as it is silent about a page it has already read.
 warnings() {
-	g -C "$src" checkout -q --detach "$1"
+	g -C "$src" checkout -q -f --detach "$1"
 	rm -rf "$out"
 	mkdir -p "$out"
 	# Debian's python, not another that may come first: it is the one that has sphinx.
@@ -32,7 +32,7 @@ warnings() {
 scripts/deps.sh docs
 lock
 scripts/source.sh
-tip=$(scripts/tree.sh --apply | tail -n 1)
+tip=$(scripts/tree.sh --apply)
 _t=$(tenths)
 warnings "$(id_of "refs/base/$ID")" >build/docs.base
 warnings "$tip" >build/docs.tip

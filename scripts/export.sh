@@ -43,7 +43,7 @@ compare() {
 # refuse_lossy: dies where the files could not hold everything that the tree does.
 refuse_lossy() {
 	[ -e "$tree/.git" ] || die 2 "there is no $tree to export: make tree BASE=$BASE"
-	! mid_rebase "$tree" || die 2 "$tree is in the middle of a rebase or am: end it first (git status)"
+	! mid_rebase "$tree" || die 2 "$tree is in the middle of a rebase, am or cherry-pick: end it first (git status)"
 	g -C "$tree" status --short -uno >&2
 	others "$tree" | sed 's/^/?? /' >&2
 	! dirty "$tree" || die 2 "$tree has the changes above in no commit: git add -f and commit, or remove them"

@@ -14,6 +14,7 @@ need_base
 log=build/log/$ID-fetch.log
 private=''
 version=''
+any=''
 
 # apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one.
 apt() {
@@ -42,11 +43,13 @@ download() {
 	mv build/pkg/new/*.deb "$(deb_of "$1")"
 }
 
-# try WHERE: sets version to the newest that apt knows and has its file in build/pkg; false if apt cannot.
+# try WHERE: sets version to the newest that apt knows and has its file in build/pkg; false if apt cannot, or knows
+# none that is as new as what the series was written on. With $any, an older one will do.
 try() {
 	from=$1
 	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)')
 	[ -n "$version" ] || return 1
+	[ -n "$any" ] || dpkg --compare-versions "$version" ge "$VERSION" || return 1
 	if [ -f "$(deb_of "$version")" ]; then
 		from="build/pkg, fetched earlier"
 	else
@@ -100,12 +103,14 @@ mkdir -p build/log build/pkg
 : >"$log"
 t=$(tenths)
 [ ! -t 2 ] || printf '  FETCH   %s ...' "$PACKAGE" >&2
-if try "apt"; then
+if [ -z "${UPDATE:-}" ] && try "apt"; then
 	:
-elif [ "$(id -u)" = 0 ] && { [ -n "$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
+elif [ "$(id -u)" = 0 ] && { [ -n "${UPDATE:-}$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
      try "apt, after an update"; then
 	:
 elif open_private >>"$log" 2>&1 && try "$SUITE, by an apt state of our own"; then
+	:
+elif private='' any=1 && try "apt"; then
 	:
 else
 	clear_line

@@ -16,20 +16,21 @@ need_base
 SEED=${SEED:-1} COUNT=${COUNT:-1000000} CASE=${CASE:-}
 which=patched
 [ "${1:-}" != --base ] || which=base
-case $SEED$COUNT in
-*[!0-9]*) die 2 "SEED='$SEED' COUNT='$COUNT': numbers, please" ;;
-esac
-case ${CASE#s} in
-*[!0-9]*) die 2 "CASE='$CASE': the number of a case, with an s before it if it is one of KVM_SET_NESTED_STATE" ;;
-esac
+for number in "$SEED" "$COUNT" "${CASE#s}"; do
+	case $number in
+	*[!0-9]* | 0[0-9]*) die 2 "SEED='$SEED' COUNT='$COUNT' CASE='$CASE': numbers, please, CASE with an s before it if it is one of KVM_SET_NESTED_STATE" ;;
+	esac
+done
+[ "$CASE" != s ] || die 2 "CASE=s: which one of KVM_SET_NESTED_STATE?"
+[ "$COUNT" -ge 20 ] || die 2 "COUNT=$COUNT: at least 20, for one KVM_SET_NESTED_STATE in each of two guests"
 seeds="$SEED $((SEED + 1))"
 count=$((COUNT / 2)) calls=$((COUNT / 20))
 [ -z "$CASE" ] || seeds=$SEED count=1
 time_limit=$((120 + count / 500))
 [ -z "${DEBUG:-}" ] || time_limit=$((time_limit * 4))
-# A CPU that has SEV's leaf, for lab/caps; a real one has what it has, and a say in some events.
+# A real CPU has what it has, and a say in some events.
 if [ "${ACCEL:-tcg}" = tcg ]; then
-	export CPU="${CPU:-max,xlevel=0x8000001f}"
+	export CPU="${CPU:-$caps_cpu}"
 fi
 
 # options SEED: what fuzz gets told.
@@ -60,9 +61,9 @@ output() {
 	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$1/report.ktap"
 }
 
-# progress: one line for all guests, rewritten on a terminal; in a log one in a while.
+# progress: one line for all guests, rewritten on a terminal; in a log one in a while. Ends with this script, however it ends.
 progress() {
-	while sleep $((tty ? 2 : 30)) >/dev/null 2>&1; do
+	while sleep $((tty ? 2 : 30)) >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
 		_line=
 		for _seed in $seeds; do
 			_at=$(output "$_seed" 2>/dev/null | sed -n 's/^progress: //p' | tail -n 1)
@@ -80,12 +81,16 @@ progress() {
 fuzz_all() {
 	tty=0
 	[ ! -t 1 ] || tty=1
-	progress &
+	# Not the lock: another make need not wait for the line.
+	progress 9>&- &
 	_progress=$!
+	trap 'kill $_progress 2>/dev/null || :' EXIT
+	trap 'exit 130' INT TERM HUP
 	# shellcheck disable=SC2086 # one word a guest
 	(side_by_side boot_one $seeds) || _rc=$?
 	kill $_progress
 	wait $_progress 2>/dev/null || :
+	trap - EXIT
 	[ $tty = 0 ] || printf '\r\033[K'
 	return "${_rc:-0}"
 }

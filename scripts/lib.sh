@@ -86,7 +86,7 @@ lock() {
 	[ -z "${LAB_LOCK:-}" ] || return 0
 	mkdir -p build
 	exec 9>build/lock
-	flock -n 9 || { say WAIT "for the other make in this folder"; flock 9; }
+	flock -n 9 || { say WAIT "for the other make in this folder" >&2; flock 9; }
 	export LAB_LOCK=1
 }
 

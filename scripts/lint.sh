@@ -70,10 +70,8 @@ lint() {
 	result "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
 	[ "$count" -gt 0 ] || return 0
 	src=build/src/$BASE
-	[ -d "$src" ] || src=build/src/7.3
-	# The newest checkpatch judges every series.
-	checker=build/src/7.3
-	[ -d "$checker" ] || checker=$src
+	checker=$(newest_source)
+	[ -d "$src" ] || src=$checker
 	rule "numbers without gaps" "make export BASE=$BASE" numbering
 	rule "C1 subject: KVM: <topic>: Summary, unique" "$reword" subject
 	rule "C2 description, 75 columns" "$reword" body

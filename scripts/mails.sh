@@ -63,10 +63,15 @@ repository() {
 		--subject-prefix="PATCH${prefix:+ $prefix}" -o ../git base
 }
 
+# patch_mails: all but the cover letter.
+patch_mails() {
+	find ../git -name '*.patch' ! -name '0000-*' | sort
+}
+
 # recipients: by the MAINTAINERS of the tree with the series. Every patch to files of KVM has to reach KVM's list and people,
 # and those of KVM x86 if it is theirs. Others, to MAINTAINERS or cpufeatures.h, go to all recipients of the series anyway.
 recipients() {
-	for _patch in ../git/000[1-9]*.patch; do
+	for _patch in $(patch_mails); do
 		perl scripts/get_maintainer.pl --no-git --no-git-fallback "$_patch" 2>"$dir/err" >"$dir/who" || cat "$dir/err"
 		cat "$dir/who" >>"$dir/all"
 		_files=$(sed -n 's|^diff --git a/.* b/||p' "$_patch")
@@ -90,7 +95,8 @@ patterns() {
 # apply: git am takes the very mails, and they give the tree that the series does.
 apply() {
 	git checkout -q --detach base
-	git am -q ../git/000[1-9]*.patch || {
+	# shellcheck disable=SC2046 # one word a patch
+	git am -q $(patch_mails) || {
 		git am --abort
 		git checkout -q "b4/event-inj-$BASE"
 		return 1

@@ -12,8 +12,7 @@ cd "$(dirname "$0")/.."
 need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
-# A CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
-CPU=${CPU:-max,xlevel=0x8000001f}
+CPU=${CPU:-$caps_cpu}
 export CPU
 
 # make_image base|patched none|both: what KVM is made to support, and what the program demands that it does.

@@ -25,20 +25,6 @@ commits() {
 	fi
 }
 
-# empty_tree: a tree at the base, for a series that has no patches yet.
-empty_tree() {
-	new_worktree "$tree.tmp" "refs/base/$ID"
-	g -C "$tree.tmp" checkout -q -f -B "series/$ID"
-	rm -rf "$tree"
-	store worktree prune
-	store worktree move "$tree.tmp" "$tree"
-}
-
-# in_pick: true while a cherry-pick waits for somebody.
-in_pick() {
-	g -C "$tree" rev-parse -q --verify CHERRY_PICK_HEAD >/dev/null || [ -d "$(g -C "$tree" rev-parse --absolute-git-dir)/sequencer" ]
-}
-
 # conflicts: the files that git could not merge.
 conflicts() {
 	g -C "$tree" diff --name-only --diff-filter=U
@@ -60,13 +46,13 @@ tree=build/tree/$ID
 lock
 if [ -e "$tree/.git" ]; then
 	scripts/source.sh
-	! { mid_rebase "$tree" || in_pick; } || die 2 "$tree is in the middle of a rebase, am or cherry-pick: end it first (git status)"
+	! mid_rebase "$tree" || die 2 "$tree is in the middle of a rebase, am or cherry-pick: end it first (git status)"
 	! dirty "$tree" || die 2 "$tree has changes in no commit: commit or remove them first (git -C $tree status)"
 elif [ -n "$(patches)" ]; then
 	scripts/tree.sh
 else
 	scripts/source.sh
-	stage TREE "$ID  without patches" empty_tree
+	stage TREE "$ID  without patches" make_tree "$tree" "refs/base/$ID"
 fi
 set --
 for commit in $(commits "$tip"); do
@@ -79,18 +65,22 @@ pick='-c merge.directoryRenames=true -c merge.renameLimit=20000'
 # shellcheck disable=SC2086 # two words an option
 g -C "$tree" $pick cherry-pick "$@" >"$log" 2>&1 || :
 # One whose change the tree has already is empty, and is left out.
-while in_pick && [ -z "$(conflicts)" ] && g -C "$tree" diff --quiet HEAD; do
+while in_pick "$tree" && [ -z "$(conflicts)" ] && g -C "$tree" diff --quiet HEAD; do
 	say SAME "$(g -C "$tree" log -1 --format=%s CHERRY_PICK_HEAD)"
 	g -C "$tree" cherry-pick --skip >>"$log" 2>&1 || :
 done
 g -C "$tree" log --reverse --format=%s "$old.." | while read -r subject; do
 	say PORTED "$subject"
 done
-if in_pick; then
+if in_pick "$tree"; then
 	g -C "$tree" log -1 --format='  MERGE   %s' CHERRY_PICK_HEAD
 	conflicts | sed "s|^|          $tree/|"
 	die 1 "merge the files above (git diff shows both sides), then in $tree: git add, git cherry-pick --continue; \
 or git cherry-pick --abort, and all is as before"
 fi
 ! grep -E '^(error|fatal): ' "$log" || die 3 "git cherry-pick failed; all of its output: $log"
-say NEXT "make run BASE=$BASE, then make export BASE=$BASE"
+if [ -n "$(patches)" ]; then
+	say NEXT "make run BASE=$BASE, then make export BASE=$BASE"
+else
+	say NEXT "make export BASE=$BASE, then make run BASE=$BASE"
+fi

@@ -56,10 +56,10 @@ if [ -n "${shell:-}" ]; then
 	exit
 fi
 image patched patched
-# An edit of the series changes nothing for the base: its last boot is as good as a new one.
+# An edit of the series changes nothing for the base: a boot of it that was judged good is as good as a new one.
 old=build/run/$VARIANT/last/$other
 boots="$other patched"
-if boot_key "$other" | cmp -s - "$old/key" && [ "$(cat "$old/status")" = 'exit 0' ]; then
+if boot_key "$other" | cmp -s - "$old/key" && [ -e "$old/good" ]; then
 	cp -R "$old" "$run/$other"
 	boots=patched
 	say SAME "$VARIANT  $other, as booted before"
@@ -75,6 +75,7 @@ case $other in
 base) build/lab/report pair -r "series/$BASE/red" "$run/base" "$run/patched" ;;
 plain) build/lab/report debug "$run/plain" "$run/patched" ;;
 esac >"$run/report" || code=$?
+[ "$code" -ne 0 ] || touch "$run/$other/good"
 cat "$run/report"
 echo "All of it: build/run/$VARIANT/last"
 exit $code

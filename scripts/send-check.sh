@@ -49,6 +49,9 @@ submitter() {
 	printf '%-6s - %-5s      %-70s  %s\n' yours "$BASE" "$1" "$2"
 }
 
+scripts/deps.sh tree build check docs send
+lock
+scripts/source.sh
 : >"$results"
 rm -f "$results".*
 echo "result   base  rule $(printf '%-70s' 'what it says')  checked by"
@@ -59,6 +62,7 @@ part '' static.sh
 part C11 docs.sh
 
 submitter "Signed-off-by: the DCO, which only you can certify" "git am -s"
+submitter "From: the patches have this repository as their author" "git commit --amend --reset-author"
 submitter "attribution of tools and people, as the kernel asks of a submitter" "by hand"
 submitter "base-commit: of a public tree ($STANDS_FOR)" "git format-patch --base"
 submitter "a run on AMD hardware, with kvm_amd's nested, npt, vgif and nrips" "make run ACCEL=kvm"

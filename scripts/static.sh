@@ -59,8 +59,7 @@ base=$(id_of "refs/base/$ID")
 [ -f "$obj/fragment" ] || die 2 "there are no objects in build/steps/$ID: scripts/steps.sh makes them"
 objects=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
 [ -n "$objects" ] || die 2 "series/$BASE touches no C file of KVM"
-checker=build/src/7.3
-[ -d "$checker" ] || checker=$src
+checker=$(newest_source)
 
 rm -rf "$tmp"*
 mkdir -p build/static

@@ -89,7 +89,7 @@ scripts/deps.sh build
 lock
 scripts/source.sh
 base=$(id_of "refs/base/$ID")
-tip=$(scripts/tree.sh --apply | tail -n 1)
+tip=$(scripts/tree.sh --apply)
 mkdir -p build/log
 base_what=$(store log -1 --format=%s "$base")
 

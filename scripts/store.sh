@@ -54,6 +54,15 @@ new_worktree() {
 	store worktree add -q -f -f --no-checkout --detach "$1" "$2"
 }
 
+# make_tree DIR COMMIT: the user's tree DIR, a new worktree on branch series/$ID; it gets its name when it is complete.
+make_tree() {
+	new_worktree "$1.tmp" "$2"
+	g -C "$1.tmp" checkout -q -f -B "series/$ID"
+	rm -rf "$1"
+	store worktree prune
+	store worktree move "$1.tmp" "$1"
+}
+
 # others DIR [-z]: untracked files, ignored or not (Debian's .gitignore hides every new one); editors' own excepted.
 others() {
 	g -C "$1" ls-files --others -x '*~' -x '.*.sw?' -x '.#*' -x '#*#' ${2:+"$2"}
@@ -64,10 +73,15 @@ dirty() {
 	[ -n "$(g -C "$1" status --porcelain -uno; others "$1")" ]
 }
 
-# mid_rebase DIR: true in the middle of a rebase or am.
+# in_pick DIR: true while a cherry-pick waits for somebody.
+in_pick() {
+	g -C "$1" rev-parse -q --verify CHERRY_PICK_HEAD >/dev/null || [ -d "$(g -C "$1" rev-parse --absolute-git-dir)/sequencer" ]
+}
+
+# mid_rebase DIR: true in the middle of a rebase, am or cherry-pick.
 mid_rebase() {
 	_gd=$(g -C "$1" rev-parse --absolute-git-dir)
-	[ -d "$_gd/rebase-merge" ] || [ -d "$_gd/rebase-apply" ]
+	[ -d "$_gd/rebase-merge" ] || [ -d "$_gd/rebase-apply" ] || in_pick "$1"
 }
 
 # has_work: true if build/tree/$ID holds work that series/$BASE does not.
@@ -75,6 +89,11 @@ has_work() {
 	_w=build/tree/$ID
 	[ -e "$_w/.git" ] || return 1
 	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/applied/$ID")" ]
+}
+
+# newest_source: the folder of the newest base that is unpacked, whose checkpatch judges the patches of all.
+newest_source() {
+	find build/src -mindepth 1 -maxdepth 1 -name '[0-9]*[0-9]' 2>/dev/null | sort -V | tail -n 1
 }
 
 # patches: the series' patch files, one a line; nothing when there are none.
@@ -92,7 +111,7 @@ series_tip() {
 	if [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key 2>/dev/null)" ]; then
 		id_of "refs/applied/$ID"
 	else
-		scripts/tree.sh --apply | tail -n 1
+		scripts/tree.sh --apply
 	fi
 }
 

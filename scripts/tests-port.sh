@@ -14,7 +14,7 @@ expect 2 "from which base?" "port without FROM" make port
 expect 2 "no base '9.9'; there is BASE=" "port from an unknown base" env FROM=9.9 scripts/port.sh
 expect 2 "are both 1.0" "port to where it comes from" env FROM=1.0 scripts/port.sh
 expect 2 "PATCH=7: series/1.0 has the patches 0001 to 0001" "port of an unknown PATCH" env FROM=1.0 BASE=none PATCH=7 scripts/port.sh
-expect 0 "NEXT    make run BASE=none" "port to a base without patches" env FROM=1.0 BASE=none scripts/port.sh
+expect 0 "NEXT    make export BASE=none, then make run" "port to a base without patches" env FROM=1.0 BASE=none scripts/port.sh
 echo dirt >build/tree/none/new-file
 expect 2 "build/tree/none has changes in no commit" "port onto a dirty tree" env FROM=1.0 BASE=none scripts/port.sh
 rm build/tree/none/new-file

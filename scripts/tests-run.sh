@@ -15,16 +15,33 @@ fi
 expect 4 "QEMU did not end in 2 s and was killed" "a guest that hangs" env QEMU_ARGS=-S lab/boot.sh "$t/image" "$t/image" "$t/hang" 2
 expect 4 "QEMU failed with exit code 1" "a kernel that is none" lab/boot.sh Makefile Makefile "$t/hang" 20
 
-# cut_run: run.sh with guests that hang, ended as by ctrl-C when both are there; none of them is left.
+# still SCRIPT: true while a process in here runs it.
+still() {
+	for _p in /proc/[0-9]*; do
+		case $(readlink "$_p/cwd") in
+		"$t/repo") ! tr '\0' ' ' <"$_p/cmdline" 2>/dev/null | grep -q "^[^ ]*sh $1 " || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# cut_run SCRIPT: with guests that hang, ended as by ctrl-C when both are there; nothing of it is left.
 cut_run() {
 	cp "$t/stub/build.sh" scripts/
-	timeout 60 env --default-signal=INT QEMU_ARGS=-S scripts/run.sh &
+	timeout 60 env --default-signal=INT QEMU_ARGS=-S "$1" &
 	_pid=$!
 	until [ "$(guests | wc -l)" -eq 2 ]; do
 		kill -0 "$_pid" || return 1
 		sleep 0.1
 	done
+	still "$1" || return 1
 	kill -INT "$_pid"
-	! wait "$_pid" && [ -z "$(guests)" ] && echo "none left"
+	! wait "$_pid" && [ -z "$(guests)" ] || return 1
+	sleep 0.5
+	! still "$1" && echo "none left"
 }
-expect 0 "none left" "ctrl-C while the guests run" cut_run
+for script in scripts/run.sh scripts/fuzz.sh; do
+	expect 0 "none left" "ctrl-C while the guests of $script run" cut_run "$script"
+done
+expect 2 "COUNT=0: at least 20" "fuzz with nothing to do" env COUNT=0 scripts/fuzz.sh
+expect 2 "SEED='08'.*numbers, please" "fuzz with a SEED that is none" env SEED=08 scripts/fuzz.sh

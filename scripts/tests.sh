@@ -126,6 +126,7 @@ expect 2 "from 1.0-1 to 1.0-2, but build/tree/1.0 holds work that no series file
 sed -i 's/fifty/Fifty/' series/1.0/0001*
 expect 2 "have both changed. Either: make export" "series and tree both changed" scripts/tree.sh
 expect 0 "TREE    1.0  1 patches .*anew" "FORCE=1 on both changed" env FORCE=1 scripts/tree.sh
+expect 2 "put aside: refs/saved/1.0-.*make clean FORCE=1" "clean with work put aside" make clean
 expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref --format='%(refname)' refs/saved):new-file"
 
 # shellcheck source=scripts/tests-port.sh

@@ -80,19 +80,10 @@ save() {
 	_id=$(snapshot)
 	keep "$_id"
 	if mid_rebase "$tree"; then
-		g -C "$tree" rebase --quit 2>/dev/null || g -C "$tree" am --quit
+		g -C "$tree" rebase --quit 2>/dev/null || g -C "$tree" am --quit 2>/dev/null || g -C "$tree" cherry-pick --quit
 	fi
 	# By way of the snapshot: what was untracked is tracked there, so that the next reset clears it away.
 	g -C "$tree" reset -q --hard "$_id"
-}
-
-# make_tree: a new worktree; it gets its name when it is complete.
-make_tree() {
-	new_worktree "$tree.tmp" "$applied"
-	g -C "$tree.tmp" checkout -q -f -B "series/$ID"
-	rm -rf "$tree"
-	store worktree prune
-	store worktree move "$tree.tmp" "$tree"
 }
 
 # reset_tree: brings the tree to the new series; files that do not differ keep their times.
@@ -111,7 +102,7 @@ series_tree() {
 		'' | "$applied" | "$(id_of "refs/applied/$ID")") ;;
 		*) keep "$_old" ;;
 		esac
-		stage TREE "$what" make_tree
+		stage TREE "$what" make_tree "$tree" "$applied"
 	elif [ -n "${FORCE:-}" ]; then
 		apply
 		if has_work; then

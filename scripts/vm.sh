@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vm.sh - from what build.sh made to a guest: the image, the boot, the programs of lab/.
-# Sourced after lib.sh and need_base by the scripts that boot; sets out and run, the folder of this run.
+# Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run) and caps_cpu.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # ID and VARIANT: set by need_base
 
 out=build/out/$VARIANT
 run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
+
+# For images with lab/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
+# shellcheck disable=SC2034 # for them
+caps_cpu=max,xlevel=0x8000001f
 
 # lab_programs NAME...: the guest's init, the host's judge and these programs of lab/l1, in build/lab.
 lab_programs() {
@@ -17,7 +21,7 @@ lab_programs() {
 # suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
 # that checks itself takes its time.
 suite() {
-	_slower=${DEBUG:+4}
+	_slower=${DEBUG:+4} _lacks=''
 	while read -r seconds name arguments; do
 		case $seconds in
 		[0-9]*) ;;
@@ -27,8 +31,13 @@ suite() {
 		*" $name "* | *' all ') ;;
 		*) continue ;;
 		esac
-		[ ! -f "$out/tests/$name" ] || echo "$((seconds * ${_slower:-1})) $name $arguments"
+		if [ -f "$out/tests/$name" ]; then
+			echo "$((seconds * ${_slower:-1})) $name $arguments"
+		else
+			_lacks="$_lacks $name"
+		fi
 	done <lab/suite
+	[ -z "$_lacks" ] || say NOTE "not in the tree of $ID:$_lacks" >&2
 }
 
 # need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of lab/l1 and the folder of this run

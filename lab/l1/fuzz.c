@@ -362,7 +362,7 @@ static void nested_paging(struct vmcb *vmcb)
 static void vary_harmless(struct rng *rng, struct vmcb *vmcb)
 {
 	u32 way = below(rng, NR_GOOD_WAYS);
-	const struct field *f = &fields[way];
+	const struct field *f;
 
 	switch (way) {
 	case GOOD_NESTED_PAGING:
@@ -379,6 +379,7 @@ static void vary_harmless(struct rng *rng, struct vmcb *vmcb)
 		vmcb->control.msrpm_base_pa = (u64)arena[below(rng, NR_PAGES)] | below(rng, 4096);
 		return;
 	}
+	f = &fields[way];
 	if (f->how == NO_CHECK)
 		set_field(vmcb, f, any_value(rng, get_field(vmcb, f), 8 * f->size));
 	else if (f->how == MORE_BITS)
@@ -389,7 +390,7 @@ static void vary_harmless(struct rng *rng, struct vmcb *vmcb)
 static void vary(struct rng *rng, struct vmcb *vmcb, u8 *cr3)
 {
 	u32 way = below(rng, NR_WAYS);
-	const struct field *f = &fields[way];
+	const struct field *f;
 
 	switch (way) {
 	case SET_CR3:
@@ -403,6 +404,7 @@ static void vary(struct rng *rng, struct vmcb *vmcb, u8 *cr3)
 		set_mode(rng, vmcb);
 		return;
 	}
+	f = &fields[way];
 	if (f->how == ADDRESS)
 		set_field(vmcb, f, any_address(rng, get_field(vmcb, f), false));
 	else if (f->how != NEVER)
@@ -1151,7 +1153,7 @@ static void make_state_case(u64 nr, struct state_case *c)
 
 	for (; n; n--) {
 		u32 way = below(&rng, NR_FIELDS + 2);
-		const struct field *f = &fields[way];
+		const struct field *f;
 		u64 value;
 
 		if (way == NR_FIELDS) {
@@ -1165,6 +1167,7 @@ static void make_state_case(u64 nr, struct state_case *c)
 			}
 			continue;
 		}
+		f = &fields[way];
 		value = get_field(vmcb, f);
 		/* L1 has no IDT: no exception of its own gets anywhere. */
 		if (f->how == NEVER || f->offset == offsetof(struct vmcb, save.idtr.limit))

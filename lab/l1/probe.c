@@ -222,7 +222,7 @@ static const char *caps_name(struct caps caps)
 /* Prints what was seen with this CPUID, and judges it. */
 static enum exit_code judge(struct caps caps)
 {
-	unsigned int invalid = 0, passed = 0, ran = 0, refused = 0, odd = 0;
+	unsigned int invalid = 0, passed = 0, ran = 0, refused = 0, odd = 0, unknown = 0;
 	bool mode_rule = true;
 
 	sweep_vmrun(caps, VMRUN_64BIT);
@@ -243,6 +243,7 @@ static enum exit_code judge(struct caps caps)
 		}
 		if (of_or_br)
 			mode_rule &= verdicts[VMRUN_64BIT][i] == REFUSED;
+		unknown += verdicts[STATE][i] != ACCEPTED && verdicts[STATE][i] != EINVALID;
 		for (int path = 0; path < NR_PATHS; path++)
 			odd += verdicts[path][i] == WRONG || verdicts[path][i] == LOST;
 	}
@@ -256,7 +257,7 @@ static enum exit_code judge(struct caps caps)
 	if (odd)
 		printf("%u results are none of the expected ones\n", odd);
 
-	if (refused)
+	if (refused || unknown)
 		return UNKNOWN;
 	if (!passed)
 		return ran ? UNKNOWN : CHECKED;
