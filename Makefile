@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE
+export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -35,6 +35,7 @@ help:
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
 	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
+	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0: KVM_AMD="npt=0 vgif=0"'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
 	@echo '  DEBUG=$(DEBUG)        1: a kernel with KASAN, UBSAN and lockdep, compared with the same one without'
 	@echo '  MUTANTS=$(MUTANTS)      of the mutants, only these'

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset KERNEL TEST TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
+unset KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
 mkdir -p build
 results=build/check.results
 : >"$results"
@@ -115,12 +115,21 @@ tables() {
 	done
 }
 
+# sources: the packages of all bases, imported side by side: a base keeps one core busy.
+sources() {
+	lock
+	need_store
+	printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' env BASE='{}' scripts/source.sh &&
+		echo "ok - the sources of $*"
+}
+
 scripts/deps.sh tree build run check docs send || exit
 part "scripts" scripts_lint
 part "judge" lab/tests/run.sh
 part "bad input" scripts/tests.sh
 part "tables" tables
 [ $# -gt 0 ] || set -- none
+part "sources" sources "$@"
 # All trees first: the newest one's checkpatch judges the patches of all.
 for base; do
 	part "$base: tree" tree "$base"

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
-# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [TRACE=1] [DEBUG=1] scripts/run.sh [--shell]
+# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [DEBUG=1] scripts/run.sh [--shell]
 #   TEST     of the tests in lab/suite, run these, too ("all": every one); the series' own always runs
+#   KVM_AMD  parameters of kvm_amd in L0, such as "npt=0 vgif=0"
 #   TRACE    counts the rules by which KVM refused VMRUN (tracepoint kvm_nested_vmenter_failed)
 #   DEBUG    compares the patched kernel with itself with KASAN, UBSAN, lockdep and KVM's own assertions; TEST is "all"
 #   --shell  a shell in the patched kernel instead, with the tests in /tests
@@ -25,7 +26,7 @@ boot_key() {
 	{
 		cat "$out/$1/input" "$out/tests/input" "$run/suite" build/lab/init lab/boot.sh
 		"${QEMU:-qemu-system-x86_64}" --version
-		echo "${ACCEL:-} ${CPU:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-}"
+		echo "${ACCEL:-} ${CPU:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${KVM_AMD:-}"
 	} | sha256sum
 }
 

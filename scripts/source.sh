@@ -44,8 +44,8 @@ checkout() {
 # publish: the finished worktree gets its name at the very end.
 publish() {
 	rm -rf "$src"
-	store worktree prune
-	store worktree move "$src.tmp" "$src"
+	worktrees prune
+	worktrees move "$src.tmp" "$src"
 }
 
 # keep_work WHY: a base that changes under unexported work would cut that off from its series.
@@ -63,7 +63,7 @@ from_package() {
 	if [ -n "$have" ] && [ -z "${UPDATE:-}" ] && dpkg --compare-versions "$have" ge "$VERSION"; then
 		return 0
 	fi
-	version=$(scripts/fetch.sh)
+	version=$(flock build/pkg.lock scripts/fetch.sh)
 	[ "$have" != "$version" ] || return 0
 	[ -z "$have" ] || keep_work "$PACKAGE goes from $have to $version"
 	stage IMPORT "$PACKAGE $version" import

@@ -22,6 +22,11 @@ id_of() {
 	store rev-parse -q --verify "$1^{commit}" || :
 }
 
+# worktrees ARGS...: git worktree on the store, one at a time, as check.sh imports bases side by side.
+worktrees() {
+	(flock 8; store worktree "$@") 8>build/git/worktrees.lock
+}
+
 # need_store: makes build/git, or mends its worktrees' links when the repository was moved or copied.
 need_store() {
 	if [ ! -d build/git ]; then
@@ -41,7 +46,7 @@ need_store() {
 		[ -f "$_w/.git" ] || continue
 		case $(cat "$_w/.git") in
 		"gitdir: $PWD/build/git/"*) ;;
-		*) store worktree repair "$_w" >/dev/null 2>&1 || : ;;
+		*) worktrees repair "$_w" >/dev/null 2>&1 || : ;;
 		esac
 	done
 }
@@ -49,9 +54,9 @@ need_store() {
 # new_worktree DIR COMMIT: an empty linked worktree at COMMIT in place of whatever DIR was.
 new_worktree() {
 	rm -rf "$1"
-	store worktree prune
+	worktrees prune
 	# Forced twice: an interrupted add leaves its entry locked.
-	store worktree add -q -f -f --no-checkout --detach "$1" "$2"
+	worktrees add -q -f -f --no-checkout --detach "$1" "$2"
 }
 
 # make_tree DIR COMMIT: the user's tree DIR, a new worktree on branch series/$ID; it gets its name when it is complete.
@@ -59,8 +64,8 @@ make_tree() {
 	new_worktree "$1.tmp" "$2"
 	g -C "$1.tmp" checkout -q -f -B "series/$ID"
 	rm -rf "$1"
-	store worktree prune
-	store worktree move "$1.tmp" "$1"
+	worktrees prune
+	worktrees move "$1.tmp" "$1"
 }
 
 # others DIR [-z]: untracked files, ignored or not (Debian's .gitignore hides every new one); editors' own excepted.

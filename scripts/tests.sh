@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset BASE KERNEL ACCEL TEST TRACE FROM PATCH DSC FORCE UPDATE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
+unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
 scripts/deps.sh tree build run
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")

@@ -20,7 +20,7 @@ sparse() {
 
 drop_aside() {
 	rm -rf "$aside"
-	store worktree prune
+	worktrees prune
 }
 
 # refuse: says which patch git am stopped at, and why; leaves nothing behind.

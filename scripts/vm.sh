@@ -63,8 +63,8 @@ image() {
 	cp build/lab/init "$root/init"
 	cp "$run/suite" "$root/suite"
 	cp "$out/$1"/*.ko "$root/modules/"
-	for ko in irqbypass.ko kvm.ko kvm-amd.ko; do
-		[ ! -f "$root/modules/$ko" ] || echo "$ko"
+	for ko in irqbypass.ko kvm.ko "kvm-amd.ko ${KVM_AMD:-}"; do
+		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
 	done >"$root/modules/order"
 	shift 2
 	[ $# -eq 0 ] || echo "$*" >>"$root/modules/order"
