@@ -154,7 +154,11 @@ void vm_create_bare(struct vm *vm)
 		.memory_size = ((u64)_end - start + PAGE_SIZE - 1) & -PAGE_SIZE,
 	};
 
-	vm->fd = must(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+	/* On a slow kernel, a timer of the program's may come in between. */
+	do
+		vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+	while (vm->fd < 0 && errno == EINTR);
+	must(vm->fd, "KVM_CREATE_VM");
 	must(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &image),
 	     "KVM_SET_USER_MEMORY_REGION");
 	vm->vcpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
