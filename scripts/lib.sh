@@ -68,7 +68,7 @@ need_base() {
 	! grep -nvE '^(#.*|[A-Z0-9_]+=[A-Za-z0-9._~+/-]+|)$' "$_file" >&2 ||
 		die 2 "$_file: the lines above are not KEY=value"
 	# shellcheck disable=SC2034 # the scripts that source this use them
-	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' SELFTESTS='' STANDS_FOR='' LACKS='' ALLOW=''
+	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' SELFTESTS='' STANDS_FOR='' LACKS='' ALLOW='' DEBUG_IMAGE=''
 	# shellcheck source=/dev/null
 	. "./$_file"
 	for _key in PACKAGE VERSION SHA256 SUITE TREE SELFTESTS STANDS_FOR; do
