@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PID 1 of the guest: load the modules, run the suite, report, power off.
+ * PID 1 of the guest: load the modules, run the suite, report, restart.
  *
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o init init.c
  *
@@ -66,13 +66,14 @@ static int nr_tests, failed, skipped;
 static FILE *results;
 static char cmdline[LINE_SIZE];
 
-static void power_off(void)
+/* QEMU ends at it (-no-reboot). There is no ACPI to power off. */
+static void restart(void)
 {
 	sync();
 	if (results)
 		tcdrain(fileno(results));
 	tcdrain(STDERR_FILENO);
-	reboot(RB_POWER_OFF);
+	reboot(RB_AUTOBOOT);
 	_exit(1);	/* the end of PID 1 is a panic: QEMU ends, too */
 }
 
@@ -88,7 +89,7 @@ static void die(const char *what, ...)
 	vfprintf(stderr, what, ap);
 	va_end(ap);
 	fprintf(stderr, ": %s\n", strerror(err));
-	power_off();
+	restart();
 	_exit(1);
 }
 
@@ -560,5 +561,5 @@ int main(void)
 		open_results();
 		run_suite();
 	}
-	power_off();
+	restart();
 }

@@ -617,7 +617,7 @@ static char *judge_status(const struct boot *b, const char *dir)
 	const char *during = b->current ? b->current->own.name : NULL;
 
 	if (limit && b->ended)
-		return format("reported, but did not power off; ended after %s s",
+		return format("reported, but did not end; killed after %s s",
 			      limit);
 	if (limit && during)
 		return format("hung in %s, ended after %s s", during, limit);

@@ -11,11 +11,13 @@ run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
 # shellcheck disable=SC2034 # for them
 caps_cpu=max,xlevel=0x8000001f
 
-# lab_programs NAME...: the guest's init, the host's judge and these programs of lab/l1, in build/lab.
+# lab_programs NAME...: the guest's init, the host's judge and these programs of lab/l1, in build/lab; TSC_KHZ for boot.sh.
 lab_programs() {
-	for _program in init report "$@"; do
+	for _program in init report tsc "$@"; do
 		make -s -C lab OUT="$PWD/build/lab" "$PWD/build/lab/$_program" >&2 || die 3 "lab/$_program does not build"
 	done
+	TSC_KHZ=$(build/lab/tsc) || die 4 "this machine's TSC cannot be used"
+	export TSC_KHZ
 }
 
 # suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
