@@ -7,17 +7,6 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-[ -d build ] || exit 0
-lock
-for tree in build/tree/*; do
-	[ -e "$tree/.git" ] || continue
-	ID=${tree##*/} BASE=${ID%-kernel}
-	if [ -z "${FORCE:-}" ] && has_work; then
-		_out="make export BASE=$BASE, or make clean FORCE=1"
-		[ "$ID" = "$BASE" ] || _out="take its commits from there, then make clean FORCE=1"
-		die 2 "$tree holds work that series/$BASE does not: $_out"
-	fi
-done
 
 # kept: what commands have put aside, and branches whose tree was removed with commits that no series has.
 kept() {
@@ -29,6 +18,18 @@ kept() {
 		[ -e "build/tree/$ID" ] || [ "$(id_of "$_ref")" = "$(id_of "refs/applied/$ID")" ] || echo "$_ref"
 	done
 }
+
+[ -d build ] || exit 0
+lock
+for tree in build/tree/*; do
+	[ -e "$tree/.git" ] || continue
+	ID=${tree##*/} BASE=${ID%-kernel}
+	if [ -z "${FORCE:-}" ] && has_work; then
+		_out="make export BASE=$BASE, or make clean FORCE=1"
+		[ "$ID" = "$BASE" ] || _out="take its commits from there, then make clean FORCE=1"
+		die 2 "$tree holds work that series/$BASE does not: $_out"
+	fi
+done
 kept=$(kept | paste -sd ' ' -)
 if [ -z "${FORCE:-}" ] && [ -n "$kept" ]; then
 	die 2 "build/ holds work that was put aside: $kept (refs are in build/git): take it from there, or make clean FORCE=1"

@@ -31,21 +31,14 @@ import() {
 	commit=$(store commit-tree -m "$PACKAGE $version" "$imported")
 	g -C "$src.tmp" update-ref --no-deref HEAD "$commit"
 	store update-ref "$ref" "$commit"
-	publish
+	publish "$src"
 }
 
 # checkout: a worktree of a base that is in the store already.
 checkout() {
 	new_worktree "$src.tmp" "$ref"
 	g -C "$src.tmp" reset -q --hard
-	publish
-}
-
-# publish: the finished worktree gets its name at the very end.
-publish() {
-	rm -rf "$src"
-	worktrees prune
-	worktrees move "$src.tmp" "$src"
+	publish "$src"
 }
 
 # keep_work WHY: a base that changes under unexported work would cut that off from its series.

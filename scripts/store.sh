@@ -59,13 +59,18 @@ new_worktree() {
 	worktrees add -q -f -f --no-checkout --detach "$1" "$2"
 }
 
-# make_tree DIR COMMIT: the user's tree DIR, a new worktree on branch series/$ID; it gets its name when it is complete.
-make_tree() {
-	new_worktree "$1.tmp" "$2"
-	g -C "$1.tmp" checkout -q -f -B "series/$ID"
+# publish DIR: the worktree DIR.tmp, now that it is complete, gets its name.
+publish() {
 	rm -rf "$1"
 	worktrees prune
 	worktrees move "$1.tmp" "$1"
+}
+
+# make_tree DIR COMMIT: the user's tree DIR, a new worktree on branch series/$ID.
+make_tree() {
+	new_worktree "$1.tmp" "$2"
+	g -C "$1.tmp" checkout -q -f -B "series/$ID"
+	publish "$1"
 }
 
 # others DIR [-z]: untracked files, ignored or not (Debian's .gitignore hides every new one); editors' own excepted.
