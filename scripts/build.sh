@@ -110,15 +110,16 @@ esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
 scripts/deps.sh build
 
-input >build/input.new
-if ! cmp -s build/input.new "$out/input"; then
+mkdir -p "build/out/$VARIANT"
+input >"$out.input"
+if ! cmp -s "$out.input" "$out/input"; then
 	rm -rf "$out.tmp"
 	mkdir -p "$out.tmp"
 	case $what in
 	tests) stage TESTS "$ID  KVM selftests" build_tests ;;
 	*) stage KERNEL "$VARIANT  $what" build_kernel ;;
 	esac
-	mv build/input.new "$out.tmp/input"
+	mv "$out.input" "$out.tmp/input"
 	rm -rf "$out"
 	mv "$out.tmp" "$out"
 fi

@@ -33,69 +33,6 @@ scripts_lint() {
 	shellcheck -x scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run && echo "ok - shellcheck"
 }
 
-# verdict: both kernels, all tests of lab/suite; the whole report only if it is not good.
-verdict() {
-	if BASE=$1 TEST=all scripts/run.sh >"build/log/$1-run.log" 2>&1; then
-		grep -E '^  [A-Z]+ +' "build/log/$1-run.log"
-		echo "ok - $1: $(grep '^PASS: ' "build/log/$1-run.log")"
-	else
-		cat "build/log/$1-run.log"
-		echo "not ok - $1: red without the series, green with it"
-	fi
-}
-
-# tree: what boots later is the tree, so that it has to be what the files say.
-tree() {
-	BASE=$1 scripts/tree.sh && echo "ok - $1: git am" || return
-	if (BASE=$1; need_base; has_work); then
-		echo "not ok - $1: build/tree/$1 holds work that series/$1 does not: make export BASE=$1"
-		return 1
-	fi
-		BASE=$1 scripts/export.sh --check && echo "ok - $1: series -> tree -> series, byte for byte"
-}
-
-# send_check: the rules for patches, the mails, every step built, sparse, documentation.
-send_check() {
-	BASE=$1 scripts/send-check.sh
-}
-
-caps() {
-	BASE=$1 scripts/caps.sh
-}
-
-# mutants: a handful, make mutants has all.
-mutants() {
-	BASE=$1 MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' scripts/mutants.sh
-}
-
-# quietly BASE NAME COMMAND...: the stages and results of a command; all that it printed only if it fails.
-quietly() {
-	_log=build/log/$1-$2.log
-	shift 2
-	"$@" >"$_log" 2>&1
-	_code=$?
-	grep -E '^(not )?ok |^  [A-Z]+ +' "$_log"
-	[ "$_code" -eq 0 ] || sed 's/^/# /' "$_log"
-	return "$_code"
-}
-
-probe() {
-	quietly "$1" probe env BASE="$1" scripts/probe.sh --boot
-}
-
-migration() {
-	BASE=$1 scripts/migrate.sh
-}
-
-# fuzz: what a few seconds are good for; make fuzz does fifty times as much.
-fuzz() {
-	quietly "$1" fuzz env BASE="$1" SEED=1 COUNT=20000 scripts/fuzz.sh
-}
-
-three_levels() {
-	BASE=$1 scripts/nested.sh
-}
-
 # table_in FILE BEGIN END: FILE has the table of standard input between the lines BEGIN and END, and nothing else.
 table_in() {
 	cat >build/check.table
@@ -115,12 +52,11 @@ tables() {
 	done
 }
 
-# sources: the packages of all bases, imported side by side: a base keeps one core busy.
-sources() {
-	lock
-	need_store
-	printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' env BASE='{}' scripts/source.sh &&
-		echo "ok - the sources of $*"
+# side_by_side PART BASE...: of all bases. Much of it keeps one core busy, and no more.
+side_by_side() {
+	_part=$1
+	shift
+	printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 scripts/check-base.sh "$_part"
 }
 
 scripts/deps.sh tree build run check docs send || exit
@@ -129,21 +65,17 @@ part "judge" lab/tests/run.sh
 part "bad input" scripts/tests.sh
 part "tables" tables
 [ $# -gt 0 ] || set -- none
-part "sources" sources "$@"
+# The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
+lock
+need_store
 # All trees first: the newest one's checkpatch judges the patches of all.
-for base; do
-	part "$base: tree" tree "$base"
-done
+part "trees" side_by_side tree "$@"
 part "all series" scripts/compare.sh
+part "ready to be sent, and built" side_by_side compiled "$@"
 for base; do
-	part "$base: ready to be sent" send_check "$base"
-	part "$base: red and green" verdict "$base"
-	part "$base: capabilities" caps "$base"
-	part "$base: mutants" mutants "$base"
-	part "$base: probe" probe "$base"
-	part "$base: migration" migration "$base"
-	part "$base: fuzz" fuzz "$base"
-	part "$base: three levels" three_levels "$base"
+	for what in red_and_green capabilities mutants probe migration fuzz three_levels; do
+		part "$base: $(echo "$what" | tr _ ' ')" scripts/check-base.sh "$what" "$base"
+	done
 done
 
 skipped=$(grep -ciE '^ok .*# skip' "$results")

@@ -34,10 +34,10 @@ lock
 scripts/source.sh
 tip=$(scripts/tree.sh --apply)
 _t=$(tenths)
-warnings "$(id_of "refs/base/$ID")" >build/docs.base
-warnings "$tip" >build/docs.tip
-new=$(grep -vxF -f build/docs.base build/docs.tip || :)
-[ -s build/docs.base ] || new=$(cat build/docs.tip)
+warnings "$(id_of "refs/base/$ID")" >"$log.base"
+warnings "$tip" >"$log.tip"
+new=$(grep -vxF -f "$log.base" "$log.tip" || :)
+[ -s "$log.base" ] || new=$(cat "$log.tip")
 for page in $files; do
 	name=$(basename "$page" .rst)
 	[ "$name" = "$(basename "$page")" ] || find "$out" -name "$name.html" | grep -q . || new="$new no page for $page"
@@ -47,4 +47,4 @@ if [ -n "$new" ]; then
 	echo "$new" | sed 's/^/# /'
 	exit 1
 fi
-echo "ok - $BASE: documentation without a new warning ($(grep -c . build/docs.base || :) old ones)  $(took "$_t")"
+echo "ok - $BASE: documentation without a new warning ($(grep -c . "$log.base" || :) old ones)  $(took "$_t")"

@@ -98,10 +98,15 @@ checker_tool() {
 	(cd "$checker" && PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@") 2>>"$tmp.err"
 }
 
+# checkpatch PATCH: one at a time, as it keeps a file in its own tree meanwhile, where none is to stay.
+checkpatch() {
+	(flock 7; checkpatch_alone "$1") 7>build/lint/lock
+}
+
 # FILE_PATH_CHANGES: asks about MAINTAINERS for any new file; MISSING_SIGN_OFF: the sender adds it;
 # UNKNOWN_COMMIT_ID: the base is a package, without history; MISSING_FIXES_TAG: a stable fix's
 # prerequisites and its test carry Cc: stable and fix nothing. A series adds its own with ALLOW.
-checkpatch() {
+checkpatch_alone() {
 	_code=0
 	checker_tool perl scripts/checkpatch.pl --strict --no-signoff --show-types --no-summary --quiet --color=never \
 		--ignore "FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID,MISSING_FIXES_TAG${ALLOW:+,$(echo "$ALLOW" | tr + ,)}" \

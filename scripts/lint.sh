@@ -10,7 +10,6 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 # shellcheck source=scripts/lint-rules.sh
 . scripts/lint-rules.sh
-tmp=build/lint/patch
 failed=0
 tags='(Fixes|Cc|Link|Closes|Message-ID|[A-Z][a-z]+(-[a-z]+)*-by): '
 reword="reword it in build/tree (git rebase -i), then make export"
@@ -58,7 +57,7 @@ cover() {
 # lint: every rule on the series of $BASE.
 lint() {
 	need_base
-	dir=series/$BASE
+	dir=series/$BASE tmp=build/lint/$BASE
 	# A stable tree, as STANDS_FOR says, has rules of its own.
 	case $STANDS_FOR in
 	linux-*.y) stable=$STANDS_FOR ;;

@@ -63,11 +63,8 @@ checker=$(newest_source)
 
 rm -rf "$tmp"*
 mkdir -p build/static
-sparse "$base" >"$tmp.base"
+# The series first, as most of its objects are there from steps.sh, and as it is their frames that count.
 sparse "$tip" >"$tmp.tip"
-line "C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" \
-	"$(sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p')"
-
 for object in $objects; do
 	frames "$obj/$object" >"$tmp.frames"
 	[ -s "$tmp.frames" ] || echo "checkstack.pl sees no function in $object"
@@ -75,4 +72,8 @@ for object in $objects; do
 	head -n 1 "$tmp.frames" >>"$tmp.largest"
 done >"$tmp.stack"
 line "stack frames under $limit bytes (the largest: $(sort -rn "$tmp.largest" | head -n 1))" "$(cat "$tmp.stack")"
+
+sparse "$base" >"$tmp.base"
+line "C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" \
+	"$(sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p')"
 exit $code

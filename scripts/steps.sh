@@ -26,7 +26,7 @@ prepare() {
 		check_config "$obj/fragment.new" "$obj/.config"
 		mv "$obj/fragment.new" "$obj/fragment"
 	fi
-	kmake prepare modules_prepare
+	kmake prepare
 }
 
 selftest() {
@@ -93,9 +93,10 @@ tip=$(scripts/tree.sh --apply)
 mkdir -p build/log
 base_what=$(store log -1 --format=%s "$base")
 
+g -C "$src" checkout -q -f --detach "$base"
+stage PREPARE "$ID  W=1" prepare >/dev/null
 for commit in $base $(store rev-list --reverse "$base..$tip"); do
 	g -C "$src" checkout -q -f --detach "$commit"
-	stage PREPARE "$ID  W=1, at $(store log -1 --format=%h "$commit")" prepare >/dev/null
 	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
 done
 step "the selftest with -Werror" selftest

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# check-base.sh - one part of make check, for one base.
+# Usage: scripts/check-base.sh PART BASE    (check.sh has the parts in their order, and counts their "ok" and "not ok" lines)
+
+set -u
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+# tree: what boots later is the tree, so that it has to be what the files say.
+tree() {
+	scripts/tree.sh && echo "ok - $BASE: git am" || return
+	if has_work; then
+		echo "not ok - $BASE: build/tree/$BASE holds work that series/$BASE does not: make export BASE=$BASE"
+		return 1
+	fi
+	scripts/export.sh --check && echo "ok - $BASE: series -> tree -> series, byte for byte"
+}
+
+# ready_to_be_sent: the rules for patches, the mails, every step built, sparse, documentation; then the kernels. Those of
+# other bases are made meanwhile: what is printed here is kept together.
+ready_to_be_sent() {
+	scripts/send-check.sh >"$log" 2>&1
+	code=$?
+	flock build/check.lock cat "$log"
+	[ "$code" -eq 0 ]
+}
+
+# kernels: if this fails, so does all that boots, and with a reason.
+kernels() {
+	scripts/build.sh base && scripts/build.sh patched && scripts/build.sh tests && echo "ok - $BASE: kernels and tests"
+}
+
+# compiled: all that takes a compiler.
+compiled() {
+	ready_to_be_sent
+	code=$?
+	kernels && [ "$code" -eq 0 ]
+}
+
+# red_and_green: both kernels, all tests of lab/suite; the whole report only if it is not good.
+red_and_green() {
+	if TEST=all scripts/run.sh >"$log" 2>&1; then
+		grep -E '^  [A-Z]+ +' "$log"
+		echo "ok - $BASE: $(grep '^PASS: ' "$log")"
+	else
+		cat "$log"
+		echo "not ok - $BASE: red without the series, green with it"
+		return 1
+	fi
+}
+
+capabilities() {
+	scripts/caps.sh
+}
+
+# mutants: a handful, make mutants has all.
+mutants() {
+	MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' scripts/mutants.sh
+}
+
+# quietly COMMAND...: the stages and results of a command; all that it printed only if it fails.
+quietly() {
+	"$@" >"$log" 2>&1
+	code=$?
+	grep -E '^(not )?ok |^  [A-Z]+ +' "$log"
+	[ "$code" -eq 0 ] || sed 's/^/# /' "$log"
+	return "$code"
+}
+
+probe() {
+	quietly scripts/probe.sh --boot
+}
+
+migration() {
+	scripts/migrate.sh
+}
+
+# fuzz: what a few seconds are good for; make fuzz does fifty times as much.
+fuzz() {
+	SEED=1 COUNT=20000 quietly scripts/fuzz.sh
+}
+
+three_levels() {
+	scripts/nested.sh
+}
+
+BASE=${2:-}
+need_base
+log=build/log/$ID-check-${1:-}.log
+mkdir -p build/log
+case ${1:-} in
+tree | compiled | red_and_green | capabilities | mutants | probe | migration | fuzz | three_levels) "$1" ;;
+*) die 2 "usage: scripts/check-base.sh PART BASE" ;;
+esac
