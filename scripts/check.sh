@@ -52,11 +52,11 @@ tables() {
 	done
 }
 
-# side_by_side PART BASE...: of all bases. Much of it keeps one core busy, and no more.
+# side_by_side PART BASE...: of all bases at once. Much of it keeps one core busy, and no more.
 side_by_side() {
 	_part=$1
 	shift
-	printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 scripts/check-base.sh "$_part"
+	printf '%s\n' "$@" | xargs -P $# -n 1 scripts/check-base.sh "$_part"
 }
 
 scripts/deps.sh tree build run check docs send || exit

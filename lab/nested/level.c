@@ -398,7 +398,8 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 		"-chardev", chardev("report", serial1),
 		"-serial", "chardev:report",
 		"-kernel", "/guest/vmlinux", "-initrd", "/guest/initrd",
-		"-append", "console=ttyS0 panic=-1 oops=panic",
+		/* Warnings and worse: a character is an exit or two, and those of L2 go through all levels. */
+		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic",
 	};
 	static char *disk[] = {
 		/* The kernel that L1 is has no file locks. */
