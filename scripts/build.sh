@@ -4,6 +4,7 @@
 # Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] scripts/build.sh base|patched|tests
 #   base, patched  vmlinux, kvm's modules and lab/caps, without and with what is in build/tree/$ID now
 #   tests          the selftests that lab/suite names, from the same tree
+# LAB_SNAPSHOT: a commit of that tree, if the caller has one.
 # DEBUG=1 adds lab/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
 # One object directory serves base and patched: git rewrites only files that differ between the two,
 # so that make rebuilds only what the series touches. What is up to date is not built again.
@@ -104,7 +105,7 @@ input() {
 lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;
-patched | tests) commit=$(scripts/tree.sh --snapshot) ;;
+patched | tests) commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)} ;;
 *) die 2 "usage: scripts/build.sh base|patched|tests" ;;
 esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"

@@ -46,10 +46,12 @@ suite() {
 # with its suite.
 need_patched() {
 	scripts/tree.sh
-	scripts/build.sh patched
-	scripts/build.sh tests
+	# One for all builds, so that an edit in between cannot part them.
+	_snapshot=$(scripts/tree.sh --snapshot)
+	LAB_SNAPSHOT=$_snapshot scripts/build.sh patched
+	LAB_SNAPSHOT=$_snapshot scripts/build.sh tests
 	if [ "$VARIANT" != "$ID" ]; then
-		DEBUG='' scripts/build.sh patched
+		LAB_SNAPSHOT=$_snapshot DEBUG='' scripts/build.sh patched
 		ln -sfn "../$ID/patched" "$out/plain"
 		ln -sfn "../$ID/tests" "$out/tests"
 	fi
