@@ -12,6 +12,11 @@ if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
 	red=$(printf '\033[31m') plain=$(printf '\033[0m')
 fi
 
+# What the lab's kernels are compiled with: gcc takes an eighth less time if it does not track, for its messages, where a
+# macro's tokens come from. The code is the same. The patches are checked without it.
+# shellcheck disable=SC2034 # for build.sh and mutants.sh
+kcflags=-ftrack-macro-expansion=0
+
 # say STAGE WHAT: one short line on the screen.
 say() {
 	printf '  %-8s%s\n' "$1" "$2"
