@@ -18,7 +18,7 @@ part() {
 	_what=$1 _t=$(tenths)
 	shift
 	echo "# $_what"
-	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep -v '^exit [0-9]*$'
+	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep --line-buffered -v '^exit [0-9]*$'
 	_exit=$(tail -n 1 build/check.part)
 	grep -E '^(not )?ok ' build/check.part >>"$results"
 	if [ "$_exit" != 'exit 0' ] && ! grep -q '^not ok ' build/check.part; then
@@ -52,11 +52,11 @@ tables() {
 	done
 }
 
-# side_by_side PART BASE...: of all bases at once. Much of it keeps one core busy, and no more.
+# side_by_side N PART BASE...: of N bases at once.
 side_by_side() {
-	_part=$1
-	shift
-	printf '%s\n' "$@" | xargs -P $# -n 1 scripts/check-base.sh "$_part"
+	_n=$1 _part=$2
+	shift 2
+	printf '%s\n' "$@" | xargs -P "$_n" -n 1 scripts/check-base.sh "$_part"
 }
 
 scripts/deps.sh tree build run check docs send || exit
@@ -68,10 +68,11 @@ part "tables" tables
 # The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
 lock
 need_store
-# All trees first: the newest one's checkpatch judges the patches of all.
-part "trees" side_by_side tree "$@"
+# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
+part "trees" side_by_side $# tree "$@"
 part "all series" scripts/compare.sh
-part "ready to be sent, and built" side_by_side compiled "$@"
+# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
+part "ready to be sent, and built" side_by_side "$(nproc)" compiled "$@"
 for base; do
 	for what in red_and_green capabilities mutants probe migration fuzz three_levels; do
 		part "$base: $(echo "$what" | tr _ ' ')" scripts/check-base.sh "$what" "$base"
