@@ -25,7 +25,7 @@ fragments="lab/kernel.config${DEBUG:+ lab/debug.config}"
 # kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
 kmake() {
 	make -s -C "$src" O="$obj" -j"$(nproc)" KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
-		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 KCFLAGS="$kcflags" "$@"
+		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
 }
 
 # fragment: what the configuration is made of.

@@ -46,7 +46,7 @@ build_mutant() {
 	g -C "$src" checkout -q -f --detach "$commit"
 	sed -i "$2" "$src/$1"
 	[ -z "$2" ] || ! g -C "$src" diff --quiet || return 9
-	make -s -C "$src" O="$obj" -j"$(nproc)" KCFLAGS="$kcflags" modules || return 8
+	make -s -C "$src" O="$obj" -j"$(nproc)" modules || return 8
 	for _ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
 		[ ! -f "$obj/$_ko" ] || cp "$obj/$_ko" "$out/mutant/"
 	done
