@@ -5,6 +5,8 @@
 # shellcheck disable=SC2154 # t: set by tests.sh
 
 expect 2 "TEST names 'none', which is not in lab/suite" "an unknown TEST" env TEST=none scripts/run.sh
+expect 2 "MUTANTS names 'none-such', which is not in lab/mutants" "an unknown mutant" env MUTANTS=none-such scripts/mutants.sh
+expect 2 "none of MUTANTS is for BASE=" "a mutant of another base only" env MUTANTS=mode-rule-dropped scripts/mutants.sh
 expect 2 "ACCEL=hvf: tcg or kvm" "an unknown ACCEL" env ACCEL=hvf scripts/run.sh
 expect 4 "/nonexistent: not found; apt-get install qemu-system-x86" "no QEMU" env QEMU=/nonexistent scripts/run.sh
 if ACCEL=kvm lab/boot.sh --check 2>/dev/null; then
