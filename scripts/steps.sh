@@ -30,11 +30,14 @@ prepare() {
 	kmake prepare
 }
 
+# selftest: the series' own, with the objects and for the use of build.sh, so that nothing is compiled twice.
 selftest() {
-	kmake headers &&
-	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$obj/selftests" \
-		KHDR_INCLUDES="-isystem $obj/usr/include" EXTRA_CFLAGS=-Werror \
-		"$obj/selftests/$SELFTESTS/svm_nested_event_inj_test"
+	LAB_SNAPSHOT=$tip scripts/build.sh tests
+	_tests=$PWD/build/obj/$ID/selftests _own=svm_nested_event_inj_test
+	rm -f "$_tests/$SELFTESTS/$_own" "$_tests/$SELFTESTS/$_own.o"
+	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$_tests" \
+		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static EXTRA_CFLAGS=-Werror \
+		"$_tests/$SELFTESTS/$_own"
 }
 
 # guard: an exception that nested SVM has not been told about must break the build, with a word on what to do.
