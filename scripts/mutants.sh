@@ -35,10 +35,16 @@ mutants() {
 	awk -F ' @ ' -v OFS=' @ ' -v base="$BASE" '/^[a-z]/ && (" " $2 " " ~ " " base " " || $2 == "*") { print $1, $3, $4, $5 }' lab/mutants
 }
 
-# all_wanted: of the lines of mutants, those to be tested.
+# all_wanted: of the lines of mutants, those to be tested; in the order in which MUTANTS names them.
 all_wanted() {
-	awk -F ' @ ' -v names=" ${MUTANTS:-} " -v debug="${DEBUG:-}" '
-		names != "  " ? index(names, " " $1 " ") : debug == "" || $1 == "none" || $4 ~ /^splat:/'
+	awk -F ' @ ' -v names="${MUTANTS:-}" -v debug="${DEBUG:-}" '
+		names == "" && (debug == "" || $1 == "none" || $4 ~ /^splat:/)
+		{ line[$1] = $0 }
+		END {
+			n = split(names, name, " ")
+			for (i = 1; i <= n; i++)
+				if (name[i] in line) { print line[name[i]]; delete line[name[i]] }
+		}'
 }
 
 # build_mutant FILE SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
