@@ -32,7 +32,7 @@ prepare() {
 
 # selftest: the series' own, with the objects and for the use of build.sh, so that nothing is compiled twice.
 selftest() {
-	LAB_SNAPSHOT=$tip scripts/build.sh tests
+	LAB_SNAPSHOT=$tip scripts/build.sh tests || return
 	_tests=$PWD/build/obj/$ID/selftests _own=svm_nested_event_inj_test
 	rm -f "$_tests/$SELFTESTS/$_own" "$_tests/$SELFTESTS/$_own.o"
 	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$_tests" \
