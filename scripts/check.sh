@@ -30,7 +30,7 @@ part() {
 }
 
 scripts_lint() {
-	shellcheck -x scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run && echo "ok - shellcheck"
+	printf '%s\n' scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
 }
 
 # table_in FILE BEGIN END: FILE has the table of standard input between the lines BEGIN and END, and nothing else.
@@ -59,6 +59,13 @@ side_by_side() {
 	printf '%s\n' "$@" | xargs -P "$_n" -n 1 scripts/check-base.sh "$_part"
 }
 
+# most_patches_first BASE...: what takes the longest comes first, so that at the end the least is done by one alone.
+most_patches_first() {
+	for _base; do
+		echo "$(find "series/$_base" -name '[0-9]*.patch' 2>/dev/null | wc -l) $_base"
+	done | sort -rn | cut -d' ' -f2
+}
+
 scripts/deps.sh tree build run check docs send || exit
 part "scripts" scripts_lint
 part "judge" lab/tests/run.sh
@@ -72,7 +79,8 @@ need_store
 part "trees" side_by_side $# tree "$@"
 part "all series" scripts/compare.sh
 # As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
-part "ready to be sent, and built" side_by_side "$(nproc)" compiled "$@"
+# shellcheck disable=SC2046 # one word a base
+part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
 for base; do
 	for what in red_and_green capabilities mutants probe migration fuzz three_levels; do
 		part "$base: $(echo "$what" | tr _ ' ')" scripts/check-base.sh "$what" "$base"
