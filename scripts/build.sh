@@ -13,6 +13,8 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
+# shellcheck source=scripts/vmlinux.sh
+. scripts/vmlinux.sh
 need_base
 what=${1:-}
 # A debugged kernel does not need other tests.
@@ -20,7 +22,6 @@ what=${1:-}
 src=build/src/$ID
 obj=$PWD/build/obj/$VARIANT
 out=build/out/$VARIANT/$what
-cpufeatures=arch/x86/include/asm/cpufeatures.h
 fragments="lab/kernel.config${DEBUG:+ lab/debug.config}"
 
 # kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
@@ -48,36 +49,6 @@ configure() {
 
 switch_source() {
 	g -C "$src" checkout -q -f --detach "$commit"
-}
-
-# cpufeatures_of_base: true if all that the commit adds to cpufeatures.h are names that KVM alone uses and /proc/cpuinfo does
-# not show: to vmlinux it is the base's.
-cpufeatures_of_base() {
-	_new=$(store diff -U0 "refs/base/$ID" "$commit" -- "$cpufeatures" | sed '1,/^@@/d; /^@@/d')
-	_define='^\+#define X86_FEATURE_([A-Z0-9_]+)[[:space:]]+\([ 0-9*+]+\) /\* "" [^*]*\*/$'
-	[ -n "$_new" ] && ! echo "$_new" | grep -qvE "$_define" || return
-	_names=$(echo "$_new" | sed -nE "s|$_define|\1|p" | paste -sd '|' -)
-	! g -C "$src" grep -qwE "(X86_FEATURE_)?($_names)" -- '*.[chS]' ":!$cpufeatures" ':!arch/x86/kvm/' ':!tools/'
-}
-
-# build_all IMAGE: that and the modules. Every file includes cpufeatures.h, to which 6.1's series adds a name: where that makes
-# no difference to vmlinux, make takes it for old, or it would compile minutes for the same bytes.
-build_all() {
-	_was=$(cat "$obj/cpufeatures" 2>/dev/null || :)	# what vmlinux was made of, if that build got to its end
-	_is=$(store rev-parse "$commit:$cpufeatures")
-	_targets="$1 modules"
-	rm -f "$obj/cpufeatures"
-	if cpufeatures_of_base; then
-		_is=$(store rev-parse "refs/base/$ID:$cpufeatures")
-		if [ "$_was" = "$_is" ]; then
-			# make does not hand its -o down to the makes that it calls.
-			kmake MAKE="make -o $PWD/$src/$cpufeatures" "$1"
-			_targets=modules
-		fi
-	fi
-	# shellcheck disable=SC2086 # a list
-	kmake $_targets
-	echo "$_is" >"$obj/cpufeatures"
 }
 
 build_kernel() {
