@@ -79,8 +79,7 @@ build_tests() {
 		esac
 	done <lab/suite
 	mkdir -p "$tests"
-	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$tests" \
-		KHDR_INCLUDES="-isystem $obj/usr/include" LDFLAGS=-static "$@"
+	make_selftests "$@"
 	for test; do
 		strip -o "$out.tmp/${test##*/}" "$test"
 	done

@@ -95,6 +95,13 @@ lock() {
 	export LAB_LOCK=1
 }
 
+# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests; with the headers that
+# kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
+make_selftests() {
+	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$PWD/build/obj/$ID/selftests" \
+		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
+}
+
 # check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
 # configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
 check_config() {

@@ -150,9 +150,8 @@ for name in ${MUTANTS:-}; do
 	# One of another base is no mistake, it is left out.
 	{ mutants; cat lab/mutants; } | grep -q "^$name @ " || die 2 "MUTANTS names '$name', which is not in lab/mutants"
 done
-mkdir -p "$run"
-mutants | all_wanted >"$run/wanted"
-[ -s "$run/wanted" ] || { rm -r "$run"; die 2 "none of MUTANTS is for BASE=$BASE"; }
+wanted=$(mutants | all_wanted)
+[ -n "$wanted" ] || die 2 "none of MUTANTS is for BASE=$BASE"
 scripts/deps.sh build run
 lab/boot.sh --check
 lock
@@ -163,11 +162,11 @@ trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"
 cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"
 start=$(tenths)
-test_mutants <"$run/wanted" | tee "$run/mutants"
+printf '%s\n' "$wanted" | test_mutants | tee "$run/mutants"
 killed=$(grep -c '^ok .*: killed by' "$run/mutants" || :)
 equal=$(grep -c '^ok .*: equivalent' "$run/mutants" || :)
 have=$(grep -cE '^(not )?ok ' "$run/mutants" || :)
-want=$(wc -l <"$run/wanted")
+want=$(printf '%s\n' "$wanted" | wc -l)
 [ "$have" -eq "$want" ] || echo "not ok - $BASE mutants: $have of $want have a result" | tee -a "$run/mutants"
-echo "# $BASE: $killed of $(grep -vc '^none @' "$run/wanted") mutants killed, $equal equivalent  $(took "$start")"
+echo "# $BASE: $killed of $(printf '%s\n' "$wanted" | grep -vc '^none @') mutants killed, $equal equivalent  $(took "$start")"
 ! grep -q '^not ok' "$run/mutants"

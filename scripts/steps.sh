@@ -30,14 +30,12 @@ prepare() {
 	kmake prepare
 }
 
-# selftest: the series' own, with the objects and for the use of build.sh, so that nothing is compiled twice.
+# selftest: the series' own, once more, with -Werror; build.sh has compiled all else that it needs.
 selftest() {
 	LAB_SNAPSHOT=$tip scripts/build.sh tests || return
-	_tests=$PWD/build/obj/$ID/selftests _own=svm_nested_event_inj_test
-	rm -f "$_tests/$SELFTESTS/$_own" "$_tests/$SELFTESTS/$_own.o"
-	make -s -C "$src/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$_tests" \
-		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static EXTRA_CFLAGS=-Werror \
-		"$_tests/$SELFTESTS/$_own"
+	_own=$PWD/build/obj/$ID/selftests/$SELFTESTS/svm_nested_event_inj_test
+	rm -f "$_own" "$_own.o"
+	make_selftests EXTRA_CFLAGS=-Werror "$_own"
 }
 
 # guard: an exception that nested SVM has not been told about must break the build, with a word on what to do.
