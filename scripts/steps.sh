@@ -71,16 +71,22 @@ new_warnings() {
 }
 
 # of_the_base: true if the base has them, too: no patch is to blame for those (6.1 has some with W=1). As make does not repeat
-# a warning, only a build of all of KVM tells; most bases do not need it.
+# a warning, only a build of the base's files tells: of those named, or of all if a header is among them.
 of_the_base() {
-	if [ ! -e "$log.base" ]; then
-		g -C "$src" checkout -q -f --detach "$base"
+	g -C "$src" checkout -q -f --detach "$base"
+	_named=$(new_warnings | sed -E "s|^$PWD/$src/(arch/x86/kvm/[^ ]*)\.c: .*|\1.o|" | sort -u)
+	case $_named in
+	*' '*)
 		find "$obj/arch/x86/kvm" "$obj/virt/kvm" -name '*.o' -delete
-		kmake arch/x86/kvm/ >"$log.base" 2>&1 || :
-		warnings "$log.base" | sort -u - "$obj/warnings" >"$obj/warnings.new"
-		mv "$obj/warnings.new" "$obj/warnings"
-		g -C "$src" checkout -q -f --detach "$commit"
-	fi
+		_named=arch/x86/kvm/
+		;;
+	*) (cd "$obj" && echo "$_named" | xargs rm -f) ;;
+	esac
+	# shellcheck disable=SC2086 # one word an object
+	kmake $_named >"$log.base" 2>&1 || :
+	warnings "$log.base" | sort -u - "$obj/warnings" >"$obj/warnings.new"
+	mv "$obj/warnings.new" "$obj/warnings"
+	g -C "$src" checkout -q -f --detach "$commit"
 	[ -z "$(new_warnings)" ]
 }
 
@@ -104,7 +110,6 @@ scripts/source.sh
 base=$(id_of "refs/base/$ID")
 tip=$(scripts/tree.sh --apply)
 mkdir -p build/log
-rm -f "$log.base"
 
 g -C "$src" checkout -q -f --detach "$base"
 stage PREPARE "$ID  W=1" prepare >/dev/null
