@@ -3,8 +3,9 @@
 # mutants.sh - is there a mistake in the check that the selftest would not find? Plants one after the other.
 # Usage: [BASE=6.12] [MUTANTS="NAME..."] [DEBUG=1] scripts/mutants.sh
 # The mutants are those of lab/mutants, and one for each vector and type whose verdict is flipped. Each is built and
-# booted on a KVM with SHSTK and SEV-ES, up to the first test case that fails; if none does, on one without, too. While
-# some boot, the next one is built. Prints KTAP: ok is killed, or equivalent for a reason. "none" is the check as it is.
+# booted on a KVM with SHSTK and SEV-ES, up to the first test case that fails; if none does, on one without, too, or the other
+# way round if its line says so. While some boot, the next one is built. Prints KTAP: ok is killed, or equivalent for a reason.
+# "none" is the check as it is.
 # With DEBUG=1, it is the kernel's sanitizers that have to find those that lab/mutants marks for that.
 
 set -eu
@@ -72,9 +73,11 @@ killer() {
 	echo "${_by:-LAB}"
 }
 
-# boot_mutant NAME: sets by to what killed it, and where.
+# boot_mutant NAME NOTE: sets by to what killed it, and where.
 boot_mutant() {
-	for _set in with without; do
+	_sets='with without'
+	[ "${2%%:*}" != without ] || _sets='without with'
+	for _set in $_sets; do
 		(boot mutant "$1/$_set" lab.bail) >"$run/$1/$_set/log" 2>&1 &
 		trap 'kill $! 2>/dev/null; wait; exit 130' INT TERM
 		wait $! || :
@@ -127,7 +130,7 @@ test_mutant() {
 		image mutant "$1/with" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
 		image mutant "$1/without" caps.ko kvm_cpu_caps=@kvm_cpu_caps
 		at_most $(($(nproc) - 1))
-		{ boot_mutant "$1"; judge "$1" "$4" "$_since"; } &
+		{ boot_mutant "$1" "$4"; judge "$1" "$4" "$_since"; } &
 		jobs="$jobs $!"
 		;;
 	9.*) echo "not ok - $BASE mutant $1: its script changes nothing" ;;
@@ -156,7 +159,7 @@ scripts/deps.sh build run
 lab/boot.sh --check
 lock
 need_patched
-commit=$(scripts/tree.sh --snapshot)
+commit=$LAB_SNAPSHOT
 trap 'g -C "$src" checkout -q -f --detach "$commit"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"
