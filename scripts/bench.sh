@@ -57,7 +57,7 @@ measure() {
 	paste -d' ' "$run/counts.base" "$run/counts.patched" | awk '{ print $1, $2, $3, $5, $6 }'
 	echo "text - $(text_size base) - $(text_size patched)"
 	_base=$(stack_use base "$(id_of "refs/base/$ID")")
-	_patched=$(stack_use patched "$(scripts/tree.sh --snapshot)")
+	_patched=$(stack_use patched "$LAB_SNAPSHOT")
 	echo "stack ${_base#* } ${_base% *} ${_patched#* } ${_patched% *}"
 }
 

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
+unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
 mkdir -p build
 results=build/check.results
 : >"$results"

@@ -119,7 +119,7 @@ lab/boot.sh --check
 lock
 scripts/source.sh
 scripts/build.sh base
-scripts/tree.sh
+need_snapshot
 scripts/build.sh patched
 lab_programs level work
 mkdir -p "$run"

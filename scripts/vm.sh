@@ -42,16 +42,23 @@ suite() {
 	[ -z "$_lacks" ] || say NOTE "not in the tree of $ID:$_lacks" >&2
 }
 
+# need_snapshot: LAB_SNAPSHOT, a commit of the tree as it is now; one for all builds, so that an edit in between cannot part
+# them. make check has one for all its parts.
+need_snapshot() {
+	[ -z "${LAB_SNAPSHOT:-}" ] || return 0
+	scripts/tree.sh
+	LAB_SNAPSHOT=$(scripts/tree.sh --snapshot)
+	export LAB_SNAPSHOT
+}
+
 # need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of lab/l1 and the folder of this run
 # with its suite.
 need_patched() {
-	scripts/tree.sh
-	# One for all builds, so that an edit in between cannot part them.
-	_snapshot=$(scripts/tree.sh --snapshot)
-	LAB_SNAPSHOT=$_snapshot scripts/build.sh patched
-	LAB_SNAPSHOT=$_snapshot scripts/build.sh tests
+	need_snapshot
+	scripts/build.sh patched
+	scripts/build.sh tests
 	if [ "$VARIANT" != "$ID" ]; then
-		LAB_SNAPSHOT=$_snapshot DEBUG='' scripts/build.sh patched
+		DEBUG='' scripts/build.sh patched
 		ln -sfn "../$ID/patched" "$out/plain"
 		ln -sfn "../$ID/tests" "$out/tests"
 	fi
