@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # out, run: set by vm.sh
 
 qemu=${QEMU:-qemu-system-x86_64}
-firmware='bios-256k.bin kvmvapic.bin linuxboot_dma.bin pvh.bin'
+firmware='qboot.rom pvh.bin'
 
 # add_qemu ROOT: QEMU with what it needs, its libraries where the loader looks for them.
 add_qemu() {

@@ -388,23 +388,27 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 	char *argv[64] = {
 		"/qemu/qemu", "-L", "/qemu/firmware",
 		"-nodefaults", "-no-user-config", "-display", "none",
-		/* The lab's KVM has no IOAPIC from 7.3 on: QEMU has. */
-		"-machine", "pc,kernel-irqchip=split", "-accel", "kvm", "-cpu", (char *)cpu,
+		/* The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. */
+		"-machine", "microvm,acpi=off,isa-serial=off,kernel-irqchip=split",
+		"-accel", "kvm", "-cpu", (char *)cpu,
 		"-smp", "1", "-m", (char *)memory, "-no-reboot",
 		"-chardev", "stdio,id=qmp,signal=off",
 		"-mon", "chardev=qmp,mode=control",
 		"-chardev", chardev("console", serial0),
-		"-serial", "chardev:console",
+		"-device", "isa-serial,index=0,chardev=console",
 		"-chardev", chardev("report", serial1),
-		"-serial", "chardev:report",
+		"-device", "isa-serial,index=1,chardev=report",
 		"-kernel", "/guest/vmlinux", "-initrd", "/guest/initrd",
-		/* Warnings and worse: a character is an exit or two, and those of L2 go through all levels. */
-		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic",
+		/*
+		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. So would the
+		 * minutes in which a kernel waits for the keyboard controller, which a microvm has not, to reset it.
+		 */
+		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t",
 	};
 	static char *disk[] = {
 		/* The kernel that L1 is has no file locks. */
 		"-blockdev", "driver=file,node-name=disk,locking=off,filename=" DISK,
-		"-device", "virtio-blk-pci,drive=disk", NULL,
+		"-device", "virtio-blk-device,drive=disk", NULL,
 	};
 	int n = 0;
 

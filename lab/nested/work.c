@@ -40,7 +40,7 @@
 #define PATIENCE	20	/* seconds until something counts as never */
 #define EFLAGS_TF	0x100
 #define NON_CANONICAL	0x8000000000000000	/* what is no address */
-#define VIRTIO_CAPACITY	0x2000	/* in QEMU's memory BAR: 64 bits, 0x2000 sectors */
+#define VIRTIO_CONFIG	0x100	/* in a device's registers; a disk's size is first: 64 bits, 0x2000 sectors */
 
 static char note[256];
 
@@ -372,23 +372,39 @@ static bool no_page(void)
  */
 static char *device;
 
+/* Where the disk's registers are, or 0. */
+static unsigned long disk_registers(void)
+{
+	FILE *iomem = fopen("/proc/iomem", "re");
+	unsigned long start, found = 0;
+	char line[128];
+
+	while (iomem && fgets(line, sizeof(line), iomem))
+		if (strstr(line, " virtio-mmio.") && sscanf(line, "%lx-", &start) == 1)
+			found = start;
+	if (iomem)
+		fclose(iomem);
+	return found;
+}
+
 static bool map_device(void)
 {
-	int fd = open("/sys/block/vda/device/../resource4", O_RDWR | O_CLOEXEC);
+	unsigned long registers = disk_registers();
+	int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return failed("the disk's memory");
-	device = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (!registers || fd < 0)
+		return failed("the disk's registers");
+	device = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, registers & -PAGE);
 	close(fd);
 	if (device == MAP_FAILED)
-		return failed("mapping the disk's memory");
-	device += VIRTIO_CAPACITY;
+		return failed("mapping the disk's registers");
+	device += registers % PAGE + VIRTIO_CONFIG;
 	return true;
 }
 
 static void unmap_device(void)
 {
-	munmap(device - VIRTIO_CAPACITY, 4 * PAGE);
+	munmap((void *)((unsigned long)device & -PAGE), PAGE);
 }
 
 static void divide_by_device(void)
