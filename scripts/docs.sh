@@ -32,7 +32,7 @@ warnings() {
 scripts/deps.sh docs
 lock
 scripts/source.sh
-tip=$(scripts/tree.sh --apply)
+tip=$(series_tip)
 _t=$(tenths)
 warnings "$(id_of "refs/base/$ID")" >"$log.base"
 warnings "$tip" >"$log.tip"

@@ -108,7 +108,7 @@ scripts/deps.sh build
 lock
 scripts/source.sh
 base=$(id_of "refs/base/$ID")
-tip=$(scripts/tree.sh --apply)
+tip=$(series_tip)
 mkdir -p build/log
 
 g -C "$src" checkout -q -f --detach "$base"
