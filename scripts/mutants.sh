@@ -50,7 +50,7 @@ all_wanted() {
 
 # build_mutant FILE SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
 build_mutant() {
-	g -C "$src" checkout -q -f --detach "$commit"
+	g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"
 	sed -i "$2" "$src/$1"
 	[ -z "$2" ] || ! g -C "$src" diff --quiet || return 9
 	make -s -C "$src" O="$obj" -j"$(nproc)" modules || return 8
@@ -159,8 +159,7 @@ scripts/deps.sh build run
 lab/boot.sh --check
 lock
 need_patched
-commit=$LAB_SNAPSHOT
-trap 'g -C "$src" checkout -q -f --detach "$commit"' EXIT
+trap 'g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"
 cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"

@@ -400,8 +400,8 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 		"-device", "isa-serial,index=1,chardev=report",
 		"-kernel", "/guest/vmlinux", "-initrd", "/guest/initrd",
 		/*
-		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. So would the
-		 * minutes in which a kernel waits for the keyboard controller, which a microvm has not, to reset it.
+		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. Reset by a
+		 * triple fault: a microvm has no keyboard controller, which a kernel polls for minutes before it tries that.
 		 */
 		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t",
 	};

@@ -390,10 +390,13 @@ static unsigned long disk_registers(void)
 static bool map_device(void)
 {
 	unsigned long registers = disk_registers();
-	int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	int fd;
 
-	if (!registers || fd < 0)
-		return failed("the disk's registers");
+	if (!registers)
+		return say(false, "no virtio-mmio in /proc/iomem");
+	fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return failed("/dev/mem");
 	device = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, registers & -PAGE);
 	close(fd);
 	if (device == MAP_FAILED)
