@@ -4,13 +4,14 @@
  *
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o report report.c
  * Usage: report boot [-d DENY] [-a ALLOW] RUNDIR
- *        report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR
+ *        report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR...
  *        report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR
  *
  * RUNDIR holds status, console.log and report.ktap, as lab/boot.sh and
  * lab/init.c write them. DENY and ALLOW are lists of extended regular
  * expressions for console lines (lab/splat.deny and lab/splat.allow). RED
- * names the cases of the selftest that must fail without the series.
+ * names the cases of the selftest that must fail without the series. Several
+ * PATCHEDDIRs are guests that shared the cases between them.
  *
  * Exit: 0 all is well, 1 a failure, 2 usage, 4 a guest did not finish.
  * A check that cannot work is a failure, never a clean result.
@@ -734,7 +735,50 @@ static int report_boot(const char *dir)
 	return good ? EXIT_PASS : EXIT_FAIL;
 }
 
-/* ---- two boots, side by side ---- */
+/* ---- one kernel in several boots ---- */
+
+/* The worse one of two results; skipped is what was skipped everywhere. */
+static bool is_worse(enum state a, enum state b)
+{
+	static const int badness[NR_STATES] = {
+		[SKIP] = 0, [PASS] = 1, [FAIL] = 2, [CRASHED] = 3,
+	};
+
+	return badness[a] > badness[b];
+}
+
+static void merge_test(struct boot *b, struct test *t, const struct test *part)
+{
+	for (int i = 0; i < part->nr_cases; i++) {
+		if (find_case(t, part->cases[i].name))
+			problem(b, "%s: case %s in two boots", t->own.name,
+				part->cases[i].name);
+		*push(t->cases, t->nr_cases) = part->cases[i];
+	}
+	for (int i = 0; i < part->nr_sweeps; i++)
+		*push(t->sweeps, t->nr_sweeps) = part->sweeps[i];
+	if (is_worse(part->own.state, t->own.state))
+		t->own = part->own;
+}
+
+/* Makes one of two boots that shared the cases of their tests. */
+static void merge_boot(struct boot *b, const struct boot *part)
+{
+	for (int i = 0; i < part->nr_tests; i++) {
+		struct test *t = find_test(b, part->tests[i].own.name);
+
+		if (t)
+			merge_test(b, t, &part->tests[i]);
+		else
+			*push(b->tests, b->nr_tests) = part->tests[i];
+	}
+	b->problems += part->problems;
+	b->splats += part->splats;
+	if (!b->unfinished && part->unfinished)
+		b->unfinished = format("%s", part->unfinished);
+}
+
+/* ---- two kernels, side by side ---- */
 
 static const char * const type_names[NR_TYPES] = {
 	"0 external", "1 reserved", "2 NMI", "3 exception",
@@ -1106,14 +1150,31 @@ static bool report_unfinished(const struct boot *a, const struct boot *b)
 	return true;
 }
 
-static int report_pair(const char *red, const char *base_dir,
-		       const char *patched_dir)
+/* A test that says ok on the patched kernel had all the cases of the base. */
+static void judge_cases(struct boot *base, struct boot *patched)
 {
-	struct boot base, patched;
+	struct test *old = find_test(base, SELFTEST);
+	struct test *new = find_test(patched, SELFTEST);
+
+	if (!new || new->own.state != PASS)
+		return;
+	for (int i = 0; old && i < old->nr_cases; i++)
+		if (!find_case(new, old->cases[i].name))
+			problem(patched, "case %s did not run",
+				old->cases[i].name);
+}
+
+static int report_pair(const char *red, char **dirs)
+{
+	struct boot base, patched, part;
 	int different, problems, splats;
 
-	read_boot(&base, "base: ", base_dir);
-	read_boot(&patched, "patched: ", patched_dir);
+	read_boot(&base, "base: ", dirs[0]);
+	read_boot(&patched, "patched: ", dirs[1]);
+	for (int i = 2; dirs[i]; i++) {
+		read_boot(&part, format("%s: ", basename(dirs[i])), dirs[i]);
+		merge_boot(&patched, &part);
+	}
 	sides[0] = find_test(&base, SELFTEST);
 	sides[1] = find_test(&patched, SELFTEST);
 	print_matrices();
@@ -1123,6 +1184,7 @@ static int report_pair(const char *red, const char *base_dir,
 	if (red)
 		judge_red(&base, &patched, red);
 	judge_green(&patched);
+	judge_cases(&base, &patched);
 
 	if (report_unfinished(&base, &patched))
 		return EXIT_UNFINISHED;
@@ -1167,7 +1229,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: report boot [-d DENY] [-a ALLOW] RUNDIR\n"
-		"       report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR\n"
+		"       report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR...\n"
 		"       report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR\n");
 	return EXIT_USAGE;
 }
@@ -1192,10 +1254,10 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (argc - optind != (pair || debug ? 2 : 1))
+	if (pair ? argc - optind < 2 : argc - optind != 1 + debug)
 		return usage();
 	if (debug)
 		return report_debug(argv[optind], argv[optind + 1]);
-	return pair ? report_pair(red, argv[optind], argv[optind + 1]) :
+	return pair ? report_pair(red, &argv[optind]) :
 		      report_boot(argv[optind]);
 }

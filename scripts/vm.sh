@@ -68,11 +68,13 @@ need_patched() {
 }
 
 # image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
+# Its tests are those of $run/NAME/suite, or else of $run/suite.
 image() {
-	root=$run/$2/root
+	root=$run/$2/root _suite=$run/suite
+	[ ! -f "$run/$2/suite" ] || _suite=$run/$2/suite
 	mkdir -p "$root/modules" "$root/tests"
 	cp build/lab/init "$root/init"
-	cp "$run/suite" "$root/suite"
+	cp "$_suite" "$root/suite"
 	cp "$out/$1"/*.ko "$root/modules/"
 	for ko in irqbypass.ko kvm.ko "kvm-amd.ko ${KVM_AMD:-}"; do
 		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
@@ -85,7 +87,7 @@ image() {
 		else
 			cp "$out/tests/$name" "$root/tests/"
 		fi
-	done <"$run/suite"
+	done <"$_suite"
 	[ -z "${shell:-}" ] || add_shell "$root"
 	(cd "$root" && find . | sort | cpio --quiet -o -H newc >../initrd)
 	rm -rf "$root"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Golden tests of lab/report.c: each folder here is a case with what a boot
-# left behind (or two, in base/ and patched/), cmd (report's mode and options),
-# expect (the exact output) and code (the exit code).
+# left behind (or several: base/, patched/, patched-2/), cmd (report's mode and
+# options), expect (the exact output) and code (the exit code).
 #
 # Usage: lab/tests/run.sh [-u] [REPORT]
 #   -u      write expect and code anew; look at the difference before a commit
@@ -35,10 +35,10 @@ if [ -z "$report" ]; then
 	${CC:-cc} -O2 -Wall -Wextra -Werror -o "$report" ../report.c
 fi
 
-# Where a folder of base/ and patched/ is judged, both are named.
+# Where a folder of several boots is judged, all are named.
 judge() {
 	dirs=.
-	[ ! -d base ] || dirs='base patched'
+	[ ! -d base ] || dirs=$(echo base patched*)
 	read -r mode options <cmd
 	# shellcheck disable=SC2086 # words by intention
 	"$report" "$mode" -d ../../splat.deny -a ../../splat.allow \
