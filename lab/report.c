@@ -774,8 +774,7 @@ static void merge_boot(struct boot *b, const struct boot *part)
 	}
 	b->problems += part->problems;
 	b->splats += part->splats;
-	if (!b->unfinished && part->unfinished)
-		b->unfinished = format("%s", part->unfinished);
+	b->unfinished = b->unfinished ?: part->unfinished;
 }
 
 /* ---- two kernels, side by side ---- */

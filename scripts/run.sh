@@ -35,18 +35,17 @@ halve() {
 	sed "/ svm_nested_event_inj_test /s/\$/ $_rest/" "$run/suite" >"$run/patched-2/suite"
 }
 
-# boot_key base|plain|patched: equal keys mean that a boot has nothing new to tell.
+# boot_key: equal keys mean that a boot of $other has nothing new to tell.
 boot_key() {
 	{
-		cat "$out/$1/input" "$out/tests/input" "$run/suite" build/lab/init lab/boot.sh
+		cat "$out/$other/input" "$out/tests/input" "$run/suite" build/lab/init lab/boot.sh
 		"${QEMU:-qemu-system-x86_64}" --version
 		echo "${ACCEL:-} ${CPU:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${KVM_AMD:-}"
 	} | sha256sum
 }
 
-# boot_one base|plain|patched|patched-2: a boot that leaves its key behind.
+# boot_one base|plain|patched|patched-2: one of the boots of this run.
 boot_one() {
-	boot_key "${1%-2}" >"$run/$1/key"
 	boot "${1%-2}" "$1" ${TRACE:+lab.trace}
 }
 
@@ -73,8 +72,8 @@ fi
 # An edit of the series changes nothing for the base: a boot of it that was judged good is as good as a new one. That leaves
 # a core for the patched kernel.
 old=build/run/$VARIANT/last/$other
-boots="$other patched"
-if boot_key "$other" | cmp -s - "$old/key" && [ -e "$old/good" ]; then
+boots="$other patched" key=$(boot_key)
+if [ -e "$old/good" ] && [ "$(cat "$old/key")" = "$key" ]; then
 	cp -R "$old" "$run/$other"
 	say SAME "$VARIANT  $other, as booted before"
 	boots=patched
@@ -83,6 +82,7 @@ fi
 for name in $boots; do
 	image "${name%-2}" "$name"
 done
+echo "$key" >"$run/$other/key"
 ln -sfn "${run##*/}" "build/run/$VARIANT/last"
 # shellcheck disable=SC2086 # one word a boot
 stage BOOT "$VARIANT  $boots, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" side_by_side boot_one $boots
