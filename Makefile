@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE
+export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -28,6 +28,7 @@ help:
 	@echo '  make lint    the rules that a patch has to follow'
 	@echo '  make send-check  is the series of BASE ready to be sent? (lint, the mails, every step, sparse, documentation)'
 	@echo '  make quilt   the series in a Debian kernel source package, up to a kvm-amd.ko'
+	@echo '  make fresh   these commands on a bare Debian 12 and 13, in a chroot (root; SUITE=trixie: only there)'
 	@echo '  make clean   remove build/ but for the downloaded packages'
 	@echo
 	@echo 'Settings, with their values now:'
@@ -42,6 +43,7 @@ help:
 	@echo '  SEED=$(SEED) COUNT=$(COUNT) CASE=$(CASE)  of make fuzz: 1 and 1000000 unless told; one case of SEED again'
 	@echo '  FROM=$(FROM) PATCH=$(PATCH)  the base to port or compare from, and the number of a patch'
 	@echo '  DSC=$(DSC)          a source package to use for make quilt'
+	@echo '  SUITE=$(SUITE)        of make fresh: bookworm or trixie'
 	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'
 	@echo '  V=$(V)            1: show the commands'
@@ -98,7 +100,10 @@ send-check:
 quilt:
 	@scripts/quilt.sh
 
+fresh:
+	@scripts/fresh.sh
+
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export port compare lint send-check quilt clean
+.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export port compare lint send-check quilt fresh clean

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
-# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] scripts/build.sh base|patched|tests
+# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] scripts/build.sh base|patched|tests|strict-tests
 #   base, patched  vmlinux, kvm's modules and lab/caps, without and with what is in build/tree/$ID now
 #   tests          the selftests that lab/suite names, from the same tree
+#   strict-tests   the same, and the series' own once more with -Werror
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one.
 # DEBUG=1 adds lab/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
 # One object directory serves base and patched: git rewrites only files that differ between the two,
@@ -18,7 +19,7 @@ cd "$(dirname "$0")/.."
 need_base
 what=${1:-}
 # A debugged kernel does not need other tests.
-[ "$what" != tests ] || DEBUG='' VARIANT=$ID
+case $what in *tests) DEBUG='' VARIANT=$ID ;; esac
 src=build/src/$ID
 obj=$PWD/build/obj/$VARIANT
 out=build/out/$VARIANT/$what
@@ -85,6 +86,14 @@ build_tests() {
 	done
 }
 
+# strict_tests: the series' own test anew; build_tests has compiled all else that it needs.
+strict_tests() {
+	switch_source
+	own=$obj/selftests/$SELFTESTS/svm_nested_event_inj_test
+	rm -f "$own" "$own.o"
+	make_selftests EXTRA_CFLAGS=-Werror "$own"
+}
+
 # input: all that decides what comes out; without it a build is done again.
 input() {
 	gcc -dumpfullversion
@@ -106,11 +115,16 @@ input() {
 lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;
-patched | tests) commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)} ;;
-*) die 2 "usage: scripts/build.sh base|patched|tests" ;;
+patched | tests | strict-tests) commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)} ;;
+*) die 2 "usage: scripts/build.sh base|patched|tests|strict-tests" ;;
 esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
 scripts/deps.sh build
+if [ "$what" = strict-tests ]; then
+	LAB_SNAPSHOT=$commit scripts/build.sh tests
+	stage TESTS "$ID  the series' own, with -Werror" strict_tests
+	exit
+fi
 
 mkdir -p "build/out/$VARIANT"
 input >"$out.input"

@@ -30,14 +30,6 @@ prepare() {
 	kmake prepare
 }
 
-# selftest: the series' own, once more, with -Werror; build.sh has compiled all else that it needs.
-selftest() {
-	LAB_SNAPSHOT=$tip scripts/build.sh tests || return
-	_own=$PWD/build/obj/$ID/selftests/$SELFTESTS/svm_nested_event_inj_test
-	rm -f "$_own" "$_own.o"
-	make_selftests EXTRA_CFLAGS=-Werror "$_own"
-}
-
 # guard: an exception that nested SVM has not been told about must break the build, with a word on what to do.
 guard() {
 	_list=$src/arch/x86/kvm/exceptions.h _sets=$src/arch/x86/include/asm/svm.h
@@ -117,6 +109,6 @@ for commit in $(store rev-list --reverse "$base..$tip"); do
 	g -C "$src" checkout -q -f --detach "$commit"
 	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
 done
-step "the selftest with -Werror" selftest
+step "the selftest with -Werror" env LAB_SNAPSHOT="$tip" scripts/build.sh strict-tests
 guard
 exit $code
