@@ -40,14 +40,18 @@ download() {
 	rm -rf build/pkg/new
 	mkdir -p build/pkg/new
 	(cd build/pkg/new && apt apt-get -q download "$PACKAGE=$1") || return 1
-	mv build/pkg/new/*.deb "$(deb_of "$1")"
+	set -- "$1" build/pkg/new/*.deb
+	# shellcheck disable=SC2016 # dpkg-deb expands these
+	_is=$(dpkg-deb -W --showformat '${Package} ${Version}' "$2")
+	[ "$_is" = "$PACKAGE $1" ] || { echo "asked for $PACKAGE $1, apt gives $_is"; return 1; }
+	mv "$2" "$(deb_of "$1")"
 }
 
 # try WHERE: sets version to the newest that apt knows and has its file in build/pkg; false if apt cannot, or knows
 # none that is as new as what the series was written on. With $any, an older one will do.
 try() {
 	from=$1
-	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)')
+	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | candidate "$PACKAGE")
 	[ -n "$version" ] || return 1
 	[ -n "$any" ] || dpkg --compare-versions "$version" ge "$VERSION" || return 1
 	if [ -f "$(deb_of "$version")" ]; then
