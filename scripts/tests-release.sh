@@ -28,3 +28,7 @@ cp "$t/deb.good" "$deb"
 expect 0 "1 patches on linux-source-1.0 1.0-1 " "another name, and the right package at hand" other_name scripts/tree.sh
 expect 3 "^deps: UPDATE apt's lists failed" "deps where apt answers for another name" \
 	env PATH="$t/root:$PATH" ANSWERS=qemu-system-misc scripts/deps.sh run
+
+# Of a machine that is set up for no security suite.
+sed s/SUITE=none/SUITE=none-security/ series/1.0/base >series/bad/base
+expect 0 "^deb .*copy:$MIRROR-security/ none-security main$" "no security suite in apt's sources" env BASE=bad scripts/fetch.sh --sources
