@@ -1,17 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# apt.sh - what this machine's apt knows: the address of its Debian mirror, Debian's keys, and lines of sources.list for
-# suites that it does not list itself. No mirror has a name in this repository.
-# Sourced by fetch.sh and fresh.sh.
+# apt.sh - $PACKAGE by apt: from the system's state, or from one of our own under build/pkg/apt, as long as $private is set;
+# and where this machine's mirror is, which has no name in this repository.
+# Sourced by fetch.sh, pinned.sh and fresh.sh, after need_base.
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # PACKAGE, VERSION, SHA256, SUITE: set by need_base
+private=''
 
-# mirror SUITE: the address of the Debian archive, or of its security part if SUITE is of that.
+# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one.
+apt() {
+	_tool=$1
+	shift
+	set -- -o APT::Sandbox::User="$(id -un)" "$@"
+	if [ -n "$private" ]; then
+		set -- -o Dir::Etc::sourcelist="$private/sources.list" -o Dir::Etc::sourceparts=- \
+			-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+			-o Dir::State::lists="$private/lists" -o Dir::Cache="$private/cache" \
+			-o Acquire::Languages=none "$@"
+	fi
+	LC_ALL=C "$_tool" "$@"
+}
+
+# deb_of VERSION: where that version's package file is kept.
+deb_of() {
+	echo "build/pkg/${PACKAGE}_${1}_all.deb"
+}
+
+# download VERSION: renamed when complete, so that no half file is ever taken for a whole one.
+download() {
+	rm -rf build/pkg/new
+	mkdir -p build/pkg/new
+	(cd build/pkg/new && apt apt-get -q download "$PACKAGE=$1") || return 1
+	set -- "$1" build/pkg/new/*.deb
+	# shellcheck disable=SC2016 # dpkg-deb expands these
+	_is=$(dpkg-deb -W --showformat '${Package} ${Version}' "$2")
+	[ "$_is" = "$PACKAGE $1" ] || { echo "asked for $PACKAGE $1, apt gives $_is"; return 1; }
+	mv "$2" "$(deb_of "$1")"
+}
+
+# is_pinned: true if the file in build/pkg is the one that the series was written on.
+is_pinned() {
+	echo "$SHA256  $(deb_of "$VERSION")" | sha256sum -c --status 2>/dev/null
+}
+
+# mirror SUITE: the address of the Debian archive (or of its security part) that this machine is set up for. Where it is set up
+# for no security suite, as after a bare debootstrap, that part is looked for beside the archive, where mirrors have it.
 mirror() {
 	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets --format '$(ORIGIN)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)' 'Created-By: Packages' |
 		sort -r | awk -F'|' -v suite="$1" '
 		function security(s) { return s ~ /-security$/ }
-		($1 == "Debian" || $1 == "") && $2 == "main" && $4 !~ /^cdrom:/ &&
-		(security(suite) ? security($3) : $3 !~ /[-\/]/) { print $4; exit }'
+		!($1 == "Debian" || $1 == "") || $2 != "main" || $4 ~ /^cdrom:/ { next }
+		security($3) { if (!beside) beside = $4; next }
+		$3 !~ /[-\/]/ && !archive { archive = $4 }
+		END {
+			if (!beside && archive) { beside = archive; sub(/\/*$/, "-security/", beside) }
+			print security(suite) ? beside : archive
+		}'
 }
 
 # keyring: the file of Debian's own keys, or nothing.
@@ -19,12 +63,21 @@ keyring() {
 	find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1
 }
 
-# apt_lines SUITE...: a line for each, signed by Debian's own keys.
-apt_lines() {
+# sources SUITE...: a line of sources.list for each, signed by Debian's own keys.
+sources() {
 	_key=$(keyring)
 	for _suite; do
 		_uri=$(mirror "$_suite")
 		[ -n "$_uri" ] || { echo "no Debian mirror in this machine's apt sources" >&2; return 1; }
 		echo "deb ${_key:+[signed-by=$_key] }$_uri $_suite main"
 	done
+}
+
+# open_private: the apt state of our own, with $SUITE and nothing else.
+open_private() {
+	_line=$(sources "$SUITE") || return 1
+	private=$PWD/build/pkg/apt
+	mkdir -p "$private/lists/partial" "$private/cache/archives/partial"
+	echo "$_line" >"$private/sources.list"
+	apt apt-get -q -o APT::Update::Error-Mode=any update
 }

@@ -48,7 +48,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 # An unknown package means lists that were never fetched; otherwise the system's own are left as they are.
 for package in $need; do
-	LC_ALL=C apt-cache policy "$package" | grep -q 'Candidate: [^(]' && continue
+	[ -z "$(LC_ALL=C apt-cache policy "$package" | candidate "$package")" ] || continue
 	stage UPDATE "apt's lists" apt-get -q update
 	break
 done

@@ -2,27 +2,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # export.sh - the work tree's commits as the files series/$BASE/NNNN-*.patch.
 # Usage: [BASE=6.12] scripts/export.sh [--check]
-#   --check  changes nothing: applies the files to the base anew, exports that and compares byte for byte;
-#            1 if they differ
+#   --check  changes nothing: applies the files to the base anew, exports that and compares; 1 if they differ. That is byte
+#            for byte on the release that series/$BASE/base names. On another one line numbers and blob ids are others: there
+#            the text is compared as it is, and the diff by its patch-id. With the package of the former at hand, or to be
+#            had from the mirror, both are done.
 
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 need_base
+# shellcheck source=scripts/export-check.sh
+. scripts/export-check.sh
 tree=build/tree/$ID
 new=build/export/$ID
 
-# format TIP: the commits from the base to TIP as files in $new; every choice is written down, so that bytes are stable.
+# format BASE TIP: the commits between the two as files in $new; every choice is written down, so that bytes are stable.
 format() {
 	rm -rf "$new"
 	mkdir -p "$new"
 	store format-patch -q -N --zero-commit --no-signature --full-index --no-base --no-attach --no-thread \
 		--no-cover-letter --no-notes --no-renames --diff-algorithm=myers --unified=3 \
-		--src-prefix=a/ --dst-prefix=b/ --no-ext-diff --no-textconv -o "$new" "refs/base/$ID..$1"
+		--src-prefix=a/ --dst-prefix=b/ --no-ext-diff --no-textconv -o "$new" "$1..$2"
 }
 
-# compare: says which of the series' files $new adds, changes or drops; false if any.
+# compare COMMAND...: says which of the series' files $new adds, drops or, as COMMAND sees it, changes; false if any.
 compare() {
 	_same=true
 	for _f in $( (ls "$new"; patches | sed 's|.*/||') | sort -u); do
@@ -30,7 +34,7 @@ compare() {
 			say ADD "$_f"
 		elif [ ! -e "$new/$_f" ]; then
 			say DROP "$_f"
-		elif ! cmp -s "$new/$_f" "series/$BASE/$_f"; then
+		elif ! "$@" "$new/$_f" "series/$BASE/$_f"; then
 			say CHANGE "$_f"
 		else
 			continue
@@ -38,6 +42,11 @@ compare() {
 		_same=false
 	done
 	$_same
+}
+
+# release: the version of the package that the base is.
+release() {
+	store log -1 --format=%s "refs/base/$ID" | cut -d' ' -f2
 }
 
 # refuse_lossy: dies where the files could not hold everything that the tree does.
@@ -78,21 +87,39 @@ install() {
 	done
 }
 
+# on_pinned: $new as it is on the release that the series was written on, where that can be had and takes the patches.
+on_pinned() {
+	_here=build/export/$ID.here
+	rm -rf "$_here"
+	mv "$new" "$_here"
+	if flock build/pkg.lock scripts/pinned.sh; then
+		pinned=$(LAB_SERIES=$_here scripts/release.sh "$VERSION")
+		if _tip=$(LAB_SERIES=$_here scripts/tree.sh --apply "$pinned"); then
+			format "$pinned" "$_tip"
+			return
+		fi
+	fi
+	cp -r "$_here" "$new"
+	say NOTE "series/$BASE is written on $have now, series/$BASE/base says $VERSION: make rebase BASE=$BASE"
+}
+
 [ -z "$KERNEL" ] || die 2 "export works on the packaged base: leave KERNEL out"
 lock
 t=$(tenths)
 case ${1:-} in
 --check)
-	format "$(scripts/tree.sh --apply)"
-	compare || die 1 "series/$BASE is not what its own commits give, in the files above: make tree export BASE=$BASE"
-	say EXPORT "$BASE  $(patches | wc -l) files equal to the export of what they give  $(took "$t")"
+	check
+	say EXPORT "$BASE  $(patches | wc -l) files are the export of what they give  $(took "$t")"
+	echo "ok - $BASE: series -> tree -> series, $how"
 	;;
 '')
 	scripts/source.sh
 	refuse_lossy
-	format "$tip"
+	format "refs/base/$ID" "$tip"
 	[ -n "$(ls "$new")" ] || die 2 "$tree has no commit on top of its base: nothing to export"
-	compare || install
+	have=$(release)
+	[ "$have" = "$VERSION" ] || on_pinned
+	compare cmp -s || install
 	record "$tip"
 	say EXPORT "$BASE  $(patches | wc -l) files  $(took "$t")"
 	;;

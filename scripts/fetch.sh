@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh - Debian's kernel source package into build/pkg; the last line on stdout is its version.
-# Usage: BASE=6.12 scripts/fetch.sh [--sources]    (called by source.sh)
+# Usage: BASE=6.12 scripts/fetch.sh [--sources]    (called by source.sh and rebase.sh)
 #   --sources  prints the line of sources.list for $SUITE on the machine's mirror, and fetches nothing
 # Asks the system's apt first, then an apt state of our own under build/pkg/apt that knows one suite more
 # of the machine's own mirror. The system's sources stay as they are; signatures are checked on both ways.
@@ -11,43 +11,17 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 need_base
+# shellcheck source=scripts/apt.sh
+. scripts/apt.sh
 log=build/log/$ID-fetch.log
-private=''
 version=''
 any=''
-
-# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one.
-apt() {
-	_tool=$1
-	shift
-	set -- -o APT::Sandbox::User="$(id -un)" "$@"
-	if [ -n "$private" ]; then
-		set -- -o Dir::Etc::sourcelist="$private/sources.list" -o Dir::Etc::sourceparts=- \
-			-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-			-o Dir::State::lists="$private/lists" -o Dir::Cache="$private/cache" \
-			-o Acquire::Languages=none "$@"
-	fi
-	LC_ALL=C "$_tool" "$@"
-}
-
-# deb_of VERSION: where that version's package file is kept.
-deb_of() {
-	echo "build/pkg/${PACKAGE}_${1}_all.deb"
-}
-
-# download VERSION: renamed when complete, so that no half file is ever taken for a whole one.
-download() {
-	rm -rf build/pkg/new
-	mkdir -p build/pkg/new
-	(cd build/pkg/new && apt apt-get -q download "$PACKAGE=$1") || return 1
-	mv build/pkg/new/*.deb "$(deb_of "$1")"
-}
 
 # try WHERE: sets version to the newest that apt knows and has its file in build/pkg; false if apt cannot, or knows
 # none that is as new as what the series was written on. With $any, an older one will do.
 try() {
 	from=$1
-	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)')
+	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | candidate "$PACKAGE")
 	[ -n "$version" ] || return 1
 	[ -n "$any" ] || dpkg --compare-versions "$version" ge "$VERSION" || return 1
 	if [ -f "$(deb_of "$version")" ]; then
@@ -61,33 +35,6 @@ try() {
 lists_empty() {
 	_lists=$(apt-config shell _l Dir::State::lists/d | cut -d"'" -f2)
 	[ -z "$(find "$_lists" -maxdepth 1 -name '*_Packages*' 2>/dev/null)" ]
-}
-
-# mirror: the address of the Debian archive (or of its security part) that this machine is set up for.
-mirror() {
-	# shellcheck disable=SC2016 # apt expands these
-	apt-get indextargets --format '$(ORIGIN)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)' 'Created-By: Packages' |
-		sort -r | awk -F'|' -v suite="$SUITE" '
-		function security(s) { return s ~ /-security$/ }
-		($1 == "Debian" || $1 == "") && $2 == "main" && $4 !~ /^cdrom:/ &&
-		(security(suite) ? security($3) : $3 !~ /[-\/]/) { print $4; exit }'
-}
-
-# sources: the line for $SUITE, signed by Debian's own keys.
-sources() {
-	_uri=$(mirror)
-	[ -n "$_uri" ] || { echo "no Debian mirror in this machine's apt sources" >&2; return 1; }
-	_key=$(find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1)
-	echo "deb ${_key:+[signed-by=$_key] }$_uri $SUITE main"
-}
-
-# open_private: the apt state of our own, with $SUITE and nothing else.
-open_private() {
-	_line=$(sources) || return 1
-	private=$PWD/build/pkg/apt
-	mkdir -p "$private/lists/partial" "$private/cache/archives/partial"
-	echo "$_line" >"$private/sources.list"
-	apt apt-get -q -o APT::Update::Error-Mode=any update
 }
 
 # clear_line: takes the "..." line off a terminal.
@@ -127,7 +74,7 @@ clear_line
 # The series' own version must be the very file that the series was written on.
 if [ "$version" != "$VERSION" ]; then
 	say NOTE "$PACKAGE is $version here, the series was written on $VERSION" >&2
-elif ! echo "$SHA256  $(deb_of "$version")" | sha256sum -c --status; then
+elif ! is_pinned; then
 	rm -f "$(deb_of "$version")"
 	die 3 "$PACKAGE $version is not the file that series/$BASE/base names (sha256); removed it, run again"
 fi

@@ -15,10 +15,10 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-# shellcheck source=scripts/apt.sh
-. scripts/apt.sh
 suites=${SUITE:-bookworm trixie}
 need_base
+# shellcheck source=scripts/apt.sh
+. scripts/apt.sh
 ID=fresh
 code=0
 
@@ -26,7 +26,7 @@ code=0
 bare() {
 	rm -rf "$dir/bare" "$dir/bare.tmp"
 	debootstrap --variant=minbase --include=make --keyring="$(keyring)" "$suite" "$dir/bare.tmp" "$(mirror "$suite")"
-	apt_lines "$suite" "$suite-updates" "$suite-security" >"$dir/bare.tmp/etc/apt/sources.list"
+	sources "$suite" "$suite-updates" "$suite-security" >"$dir/bare.tmp/etc/apt/sources.list"
 	apt-config dump | grep -iE '^Acquire::[a-z]+::proxy' >"$dir/bare.tmp/etc/apt/apt.conf.d/90proxy" || :
 	cp /etc/resolv.conf /etc/hosts "$dir/bare.tmp/etc/"
 	rm -rf "$dir/bare.tmp/var/cache/apt/archives"/*.deb "$dir/bare.tmp/var/lib/apt/lists"/*

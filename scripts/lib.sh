@@ -95,6 +95,12 @@ lock() {
 	export LAB_LOCK=1
 }
 
+# candidate PACKAGE: the version that apt would take, out of "apt-cache policy PACKAGE" on standard input; nothing where there is
+# no package of that very name: Debian 13's apt then takes it for a pattern, and answers for another one.
+candidate() {
+	awk -v block="$1:" '/^[^ ]/ { mine = $0 == block } mine && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
+}
+
 # make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests; with the headers that
 # kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
 make_selftests() {

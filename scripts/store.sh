@@ -106,9 +106,9 @@ newest_source() {
 	find build/src -mindepth 1 -maxdepth 1 -name '[0-9]*[0-9]' 2>/dev/null | sort -V | tail -n 1
 }
 
-# patches: the series' patch files, one a line; nothing when there are none.
+# patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
 patches() {
-	find "series/$BASE" -name '[0-9]*.patch' | sort
+	find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort
 }
 
 # series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.

@@ -25,14 +25,18 @@ make_kernel() {
 		g format-patch -q -N -o "$t/repo/series/1.0" HEAD^ && g reset -q --hard HEAD^)
 }
 
-# make_package: the same kernel as Debian packages it, and the base file of series/1.0.
+# package NAME VERSION FOLDER: what is in $linux, as Debian packages it.
+package() {
+	mkdir -p "$t/deb/DEBIAN" "$t/deb/usr/src" "$3"
+	tar -C "$linux" -cJf "$t/deb/usr/src/linux-source.tar.xz" --exclude=.git --transform 's,^\.,linux,' .
+	printf '%s\n' "Package: $1" "Version: $2" 'Architecture: all' 'Maintainer: lab' 'Description: none' >"$t/deb/DEBIAN/control"
+	dpkg-deb -Znone -b "$t/deb" "$3/${1}_${2}_all.deb" >/dev/null
+}
+
+# make_package: the first release, and the base file of series/1.0.
 make_package() {
 	deb=build/pkg/linux-source-1.0_1.0-1_all.deb
-	mkdir -p "$t/repo/build/pkg" "$t/deb/DEBIAN" "$t/deb/usr/src"
-	tar -C "$linux" -cJf "$t/deb/usr/src/linux-source-1.0.tar.xz" --exclude=.git --transform 's,^\.,linux,' .
-	printf '%s\n' 'Package: linux-source-1.0' 'Version: 1.0-1' 'Architecture: all' 'Maintainer: lab' 'Description: none' \
-		>"$t/deb/DEBIAN/control"
-	dpkg-deb -Znone -b "$t/deb" "$t/repo/$deb" >/dev/null
+	package linux-source-1.0 1.0-1 "$t/repo/build/pkg"
 	printf '%s\n' PACKAGE=linux-source-1.0 VERSION=1.0-1 "SHA256=$(sha256sum "$t/repo/$deb" | cut -d' ' -f1)" SUITE=none \
 		"TREE=$(g -C "$linux" rev-parse 'HEAD^{tree}')" SELFTESTS=x86 STANDS_FOR=nothing >"$t/repo/series/1.0/base"
 }
@@ -48,8 +52,22 @@ make_series() {
 
 # make_stand_ins: bin/ is always in front, user/ for a user without packages, cut/ for an interruption; stub/ builds nothing.
 make_stand_ins() {
-	echo 'echo "  Candidate: ${CANDIDATE:-1.0-1}"' | program bin/apt-cache
-	echo 'exit 100' | program bin/apt-get
+	# $ANSWERS: the package that both find, as apt 3 takes a name for a pattern; $GIVES: the one that is downloaded. $MIRROR is
+	# a folder of packages, and an archive with a pool.
+	program bin/apt-cache <<-'EOT'
+		for p; do :; done
+		printf '%s:\n  Candidate: %s\n' "${ANSWERS:-$p}" "${CANDIDATE:-1.0-1}"
+	EOT
+	program bin/apt-get <<-'EOT'
+		case " $* " in
+		*" download "*) for p; do :; done; cp "$MIRROR/${GIVES:-${ANSWERS:-${p%=*}}}_${p#*=}_all.deb" . ;;
+		*" indextargets "*) [ -z "$MIRROR" ] || echo "Debian|main|none|copy:$MIRROR/" ;;
+		*) exit 100 ;;
+		esac
+	EOT
+	# Nothing is installed, and everything may be.
+	echo 'echo 0' | program root/id
+	true | program root/dpkg-query
 	echo 'echo 65534' | program user/id
 	true | program user/dpkg-query
 	# As ctrl-C does, when git comes to what $CUT says.

@@ -134,4 +134,7 @@ expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref
 
 # shellcheck source=scripts/tests-run.sh
 . scripts/tests-run.sh
+
+# shellcheck source=scripts/tests-release.sh
+. scripts/tests-release.sh
 exit $failed

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # tree.sh - the series as a git work tree, build/tree/$ID: the base and one commit a patch.
-# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] scripts/tree.sh [--apply | --snapshot]
-#   --apply     applies the series files to the base anew, aside from the tree; prints the commit
+# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] scripts/tree.sh [--apply [COMMIT] | --snapshot]
+#   --apply     applies the series files to the base anew, or to COMMIT, aside from the tree; prints the commit
 #   --snapshot  prints a commit of what is in the tree now, committed or not
 
 set -eu
@@ -29,7 +29,7 @@ refuse() {
 	_patch=$(patches | sed -n "${_n}p")
 	_why=$(sed -n 's/^error: //p' "$log" | head -n 1)
 	drop_aside
-	die 2 "$_patch does not apply to ${KERNEL:-$(store log -1 --format=%s "refs/base/$ID")}: ${_why:-see $log}"
+	die 2 "$_patch does not apply to ${KERNEL:-$(store log -1 --format=%s "$on")}: ${_why:-see $log}"
 }
 
 # apply: sets applied to the commit that the series files give; touches nobody's files.
@@ -37,13 +37,13 @@ apply() {
 	log=build/log/$ID-am.log
 	mkdir -p build/log
 	[ -n "$(patches)" ] || die 2 "series/$BASE has no patches"
-	new_worktree "$aside" "refs/base/$ID"
+	new_worktree "$aside" "$on"
 	_gd=$(sparse rev-parse --absolute-git-dir)
 	mkdir -p "$_gd/info"
 	patches | xargs sed -n 's|^diff --git a/\(.*\) b/\(.*\)|/\1\n/\2|p' | sort -u >"$_gd/info/sparse-checkout"
 	sparse read-tree -m -u HEAD
 	set --
-	for _patch in "series/$BASE"/[0-9]*.patch; do
+	for _patch in $(patches); do
 		set -- "$@" "$PWD/$_patch"
 	done
 	# Plain am: a three-way merge would hide that a patch was written on something else.
@@ -131,7 +131,8 @@ or: make tree BASE=$BASE FORCE=1 (the files win; the tree's work is saved under 
 }
 
 lock
-scripts/source.sh >&2
+on=${2:-refs/base/$ID}
+[ $# -eq 2 ] || scripts/source.sh >&2
 case ${1:-} in
 --apply)
 	apply
@@ -139,5 +140,5 @@ case ${1:-} in
 	;;
 --snapshot) snapshot ;;
 '') series_tree ;;
-*) die 2 "usage: scripts/tree.sh [--apply | --snapshot]" ;;
+*) die 2 "usage: scripts/tree.sh [--apply [COMMIT] | --snapshot]" ;;
 esac
