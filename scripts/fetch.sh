@@ -43,7 +43,7 @@ clear_line() {
 }
 
 if [ "${1:-}" = --sources ]; then
-	sources
+	sources "$SUITE"
 	exit
 fi
 mkdir -p build/log build/pkg
