@@ -86,12 +86,9 @@ build_tests() {
 	done
 }
 
-# strict_tests: the series' own test anew; build_tests has compiled all else that it needs.
 strict_tests() {
 	switch_source
-	own=$obj/selftests/$SELFTESTS/svm_nested_event_inj_test
-	rm -f "$own" "$own.o"
-	make_selftests EXTRA_CFLAGS=-Werror "$own"
+	strict_test
 }
 
 # input: all that decides what comes out; without it a build is done again.

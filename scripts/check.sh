@@ -77,7 +77,7 @@ bare_system() {
 	fi
 }
 
-scripts/deps.sh tree build run check docs send || exit
+scripts/deps.sh tree build run check clang docs send || exit
 part "scripts" scripts_lint
 part "judge" lab/tests/run.sh
 part "bad input" scripts/tests.sh

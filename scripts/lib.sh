@@ -101,11 +101,21 @@ candidate() {
 	awk -v block="$1:" '/^[^ ]/ { mine = $0 == block } mine && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
-# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests; with the headers that
-# kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
+# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
+# the headers that kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
 make_selftests() {
-	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 OUTPUT="$PWD/build/obj/$ID/selftests" \
+	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 \
+		OUTPUT="${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}" \
 		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
+}
+
+# strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
+strict_test() {
+	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$SELFTESTS/svm_nested_event_inj_test
+	mkdir -p "${_own%/*}"
+	make_selftests "$@" "$_own"
+	rm -f "$_own" "$_own.o"
+	make_selftests "$@" EXTRA_CFLAGS=-Werror "$_own"
 }
 
 # check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final

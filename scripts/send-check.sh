@@ -49,7 +49,7 @@ submitter() {
 	printf '%-6s - %-5s      %-70s  %s\n' yours "$BASE" "$1" "$2"
 }
 
-scripts/deps.sh tree build check docs send
+scripts/deps.sh tree build check clang docs send
 lock
 scripts/source.sh
 : >"$results"
@@ -59,6 +59,7 @@ part '' lint.sh
 part '' mails.sh
 part C8 steps.sh
 part '' static.sh
+part C8 clang.sh
 part C11 docs.sh
 
 submitter "Signed-off-by: the DCO, which only you can certify" "git am -s"
