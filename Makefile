@@ -22,6 +22,7 @@ help:
 	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
 	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
 	@echo '  make export  build/tree/BASE -> series/BASE'
+	@echo '  make rebase  a new point release: the series of BASE on the newest there is, tried there and written anew'
 	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
 	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
 	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
@@ -84,6 +85,9 @@ tree:
 export:
 	@scripts/export.sh
 
+rebase:
+	@scripts/rebase.sh
+
 # All series, unless one was asked for: then BASE is not the default above.
 lint:
 	@$(if $(filter file,$(origin BASE)),unset BASE;) scripts/lint.sh
@@ -106,4 +110,4 @@ fresh:
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export port compare lint send-check quilt fresh clean
+.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean

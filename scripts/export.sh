@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # export.sh - the work tree's commits as the files series/$BASE/NNNN-*.patch.
-# Usage: [BASE=6.12] scripts/export.sh [--check]
+# Usage: [BASE=6.12] scripts/export.sh [--check | --base FILE]
 #   --check  changes nothing: applies the files to the base anew, exports that and compares; 1 if they differ. That is byte
 #            for byte on the release that series/$BASE/base names. On another one line numbers and blob ids are others: there
 #            the text is compared as it is, and the diff by its patch-id. With the package of the former at hand, or to be
 #            had from the mirror, both are done.
+#   --base   for rebase.sh: the series is written on the base as it is, and FILE takes the place of series/$BASE/base
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -69,7 +70,13 @@ refuse_lossy() {
 	done
 }
 
-# install: the new files in place of the old ones, which are kept until all are there.
+# put FILE NAME: a whole file in series/$BASE, or none.
+put() {
+	cp "$1" "series/$BASE/.new"
+	mv "series/$BASE/.new" "series/$BASE/$2"
+}
+
+# install [BASE-FILE]: the new files in place of the old ones, which are kept until all are there.
 install() {
 	# Files that nobody has applied, such as another branch's, may exist nowhere else.
 	if [ -n "$(patches)" ] && [ "$(cat "build/git/applied-$ID" 2>/dev/null)" != "$(series_key)" ]; then
@@ -78,13 +85,16 @@ install() {
 		patches | xargs cp -t "$_kept"
 		say SAVED "$_kept  (files that differ from what the tree was made of)"
 	fi
+	# Not to be interrupted half-way.
+	trap '' INT TERM HUP
 	for _f in "$new"/*; do
-		cp "$_f" "series/$BASE/.new"
-		mv "series/$BASE/.new" "series/$BASE/${_f##*/}"
+		put "$_f" "${_f##*/}"
 	done
 	patches | while read -r _f; do
 		[ -e "$new/${_f##*/}" ] || rm "$_f"
 	done
+	[ -z "$1" ] || put "$1" base
+	trap - INT TERM HUP
 }
 
 # on_pinned: $new as it is on the release that the series was written on, where that can be had and takes the patches.
@@ -112,16 +122,16 @@ case ${1:-} in
 	say EXPORT "$BASE  $(patches | wc -l) files are the export of what they give  $(took "$t")"
 	echo "ok - $BASE: series -> tree -> series, $how"
 	;;
-'')
+'' | --base)
 	scripts/source.sh
 	refuse_lossy
 	format "refs/base/$ID" "$tip"
 	[ -n "$(ls "$new")" ] || die 2 "$tree has no commit on top of its base: nothing to export"
 	have=$(release)
-	[ "$have" = "$VERSION" ] || on_pinned
-	compare cmp -s || install
+	[ "$have" = "$VERSION" ] || [ -n "${2:-}" ] || on_pinned
+	{ compare cmp -s && [ -z "${2:-}" ]; } || install "${2:-}"
 	record "$tip"
 	say EXPORT "$BASE  $(patches | wc -l) files  $(took "$t")"
 	;;
-*) die 2 "usage: scripts/export.sh [--check]" ;;
+*) die 2 "usage: scripts/export.sh [--check | --base FILE]" ;;
 esac

@@ -37,7 +37,8 @@ fetch() {
 	cat "$dir/apt/src" >>"$dir/apt/sources.list"
 	cd "$dir/pkg"
 	apt_private -o APT::Update::Error-Mode=any update
-	apt_private download "$config=$version"
+	# A base that came from the system's own suites may be newer than what $SUITE has.
+	apt_private download "$config=$version" || LC_ALL=C apt-get -q download "$config=$version"
 	[ -z "${DSC:-}" ] || return 0
 	apt_private source --download-only "$source=$version" || rm -f -- *.dsc
 }

@@ -41,7 +41,7 @@ rm -rf "$dir"
 mkdir -p "$dir/tree"
 touched | sed 's|^|*/|' >"$dir/files"
 { printf '%s %s\n\n' "$PACKAGE" "$version"; sha256sum <"$deb"; cat "$dir/files"; } >"$dir/message"
-if ! store log -1 --format=%B "$ref" -- 2>/dev/null | cmp -s - "$dir/message"; then
+if [ "$(store log -1 --format=%B "$ref" -- 2>/dev/null)" != "$(cat "$dir/message")" ]; then
 	stage RELEASE "$PACKAGE $version, the files that the series touches" extract >&2
 fi
 rm -rf "$dir"

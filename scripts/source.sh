@@ -4,6 +4,7 @@
 # Usage: [BASE=6.12] [KERNEL=/linux] [UPDATE=1] [FORCE=1] scripts/source.sh
 # The base is the newest point release of Debian's package when it is first needed, and stays until
 # series/$BASE/base asks for a newer one or UPDATE=1 does; with KERNEL it is that git tree's HEAD.
+# LAB_RELEASE: the release to take, if the caller has it in build/pkg.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -41,22 +42,13 @@ checkout() {
 	publish "$src"
 }
 
-# keep_work WHY: a base that changes under unexported work would cut that off from its series.
-keep_work() {
-	if [ -z "${FORCE:-}" ] && has_work; then
-		_out="make tree BASE=$BASE${KERNEL:+ KERNEL=$KERNEL} FORCE=1, which saves it under refs/saved/ first"
-		[ -n "$KERNEL" ] || _out="make export BASE=$BASE, or $_out"
-		die 2 "$1, but build/tree/$ID holds work that no series file has: $_out"
-	fi
-}
-
 # from_package: the base out of Debian's package, unless the one that is there will do.
 from_package() {
 	have=$(store log -1 --format=%s "$ref" -- 2>/dev/null | cut -d' ' -f2)
-	if [ -n "$have" ] && [ -z "${UPDATE:-}" ] && dpkg --compare-versions "$have" ge "$VERSION"; then
+	if [ -n "$have" ] && [ -z "${UPDATE:-}${LAB_RELEASE:-}" ] && dpkg --compare-versions "$have" ge "$VERSION"; then
 		return 0
 	fi
-	version=$(flock build/pkg.lock scripts/fetch.sh)
+	version=${LAB_RELEASE:-$(flock build/pkg.lock scripts/fetch.sh)}
 	[ "$have" != "$version" ] || return 0
 	[ -z "$have" ] || keep_work "$PACKAGE goes from $have to $version"
 	stage IMPORT "$PACKAGE $version" import

@@ -101,6 +101,15 @@ has_work() {
 	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/applied/$ID")" ]
 }
 
+# keep_work WHY: a base that changes under unexported work would cut that off from its series.
+keep_work() {
+	if [ -z "${FORCE:-}" ] && has_work; then
+		_out="make tree BASE=$BASE${KERNEL:+ KERNEL=$KERNEL} FORCE=1, which saves it under refs/saved/ first"
+		[ -n "$KERNEL" ] || _out="make export BASE=$BASE, or $_out"
+		die 2 "$1, but build/tree/$ID holds work that no series file has: $_out"
+	fi
+}
+
 # newest_source: the folder of the newest base that is unpacked, whose checkpatch judges the patches of all.
 newest_source() {
 	find build/src -mindepth 1 -maxdepth 1 -name '[0-9]*[0-9]' 2>/dev/null | sort -V | tail -n 1

@@ -138,3 +138,6 @@ refused="series/1.0/0001-KVM-nSVM-Count.patch does not apply to linux-source-1.0
 expect 2 "$refused" "the tree on a release with other context" scripts/tree.sh
 expect 2 "$refused" "export --check on a release with other context" scripts/export.sh --check
 expect 2 "$refused" "make tree on a release with other context, again" make tree
+
+# shellcheck source=scripts/tests-rebase.sh
+. scripts/tests-rebase.sh
