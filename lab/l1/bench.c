@@ -69,6 +69,7 @@ static void l1_bench(u64 nr)
 		save->rip = L2_ENTRY;
 		save->rsp = L2_STACK_TOP;
 		save->rflags = RFLAGS_FIXED;
+		mark_vmcb(&vmcb12);
 		vmcb12.control.next_rip = L2_ENTRY;
 		vmcb12.control.event_inj = bench->event_inj;
 		start = rdtsc();
@@ -92,11 +93,14 @@ static const char *result(void)
 {
 	const struct vmcb_control *control = &vmcb12.control;
 
-	if (control->exit_code == EXIT_INVALID && vmcb12.save.rip == L2_ENTRY &&
-	    !control->exit_info_1 && !control->exit_info_2)
-		return "refused";
-	if ((u32)control->exit_code == (u32)EXIT_INVALID)
+	switch (who_refused(&vmcb12)) {
+	case REFUSED_BY_CHECK:
+		return control->exit_info_1 || control->exit_info_2 ? "wrong" : "refused";
+	case REFUSED_LATER:
 		return "cpu-refused";
+	default:
+		break;
+	}
 	if (control->exit_code != EXIT_VMMCALL)
 		return "wrong";
 	return vmcb12.save.rip == L2_ENTRY ? "entered" : "injected";

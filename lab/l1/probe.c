@@ -22,11 +22,12 @@
 #define MAX_TRIES	16	/* an event may get lost on its way */
 #define SECONDS		60	/* for a sweep: about 1 s under emulation */
 
-enum verdict { WRONG, INJECTED, LOST, REFUSED, ACCEPTED, EINVALID };
+enum verdict { WRONG, INJECTED, LOST, REFUSED, CPU_REFUSED, ACCEPTED, EINVALID };
 
 static const char * const verdict_names[] = {
 	[WRONG] = "wrong",	[INJECTED] = "injected",	[LOST] = "lost",
-	[REFUSED] = "refused",	[ACCEPTED] = "accepted",	[EINVALID] = "EINVAL",
+	[REFUSED] = "refused",	[CPU_REFUSED] = "cpu-refused",	[ACCEPTED] = "accepted",
+	[EINVALID] = "EINVAL",
 };
 
 enum path { VMRUN_64BIT, VMRUN_COMPAT, STATE, NR_PATHS };
@@ -56,6 +57,7 @@ static enum verdict l1_vmrun(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 e
 	vmcb->save.rip = L2_ENTRY;
 	vmcb->save.rsp = L2_STACK_TOP;
 	vmcb->save.rflags = RFLAGS_FIXED;
+	mark_vmcb(vmcb);
 	vmcb->control.clean = 0;
 	vmcb->control.int_state = 0;
 	vmcb->control.next_rip = L2_ENTRY;
@@ -63,9 +65,14 @@ static enum verdict l1_vmrun(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 e
 	vmcb->control.event_inj_err = 0;
 	vmrun(vmcb);
 
-	/* QEMU 7.2 has the high half of the exit code wrong. */
-	if ((u32)vmcb->control.exit_code == (u32)EXIT_INVALID)
+	switch (who_refused(vmcb)) {
+	case REFUSED_BY_CHECK:
 		return REFUSED;
+	case REFUSED_LATER:
+		return CPU_REFUSED;
+	default:
+		break;
+	}
 	if (vmcb->control.exit_code != EXIT_VMMCALL)
 		return WRONG;
 	if (vmcb->save.rip == L2_HANDLER(vector))
@@ -190,7 +197,7 @@ static bool same_row(u32 type, u32 a, u32 b, struct caps caps)
 
 static void print_matrix(struct caps caps)
 {
-	printf("\n  type        vector   64-bit    compat    state     should be\n");
+	printf("\n  type        vector   64-bit      compat      state     should be\n");
 	for (u32 type = 0; type < 8; type++) {
 		for (u32 v = 0, end; v < 256; v = end) {
 			const char *name = type == TYPE_EXEPT ? exception_name(v) : NULL;
@@ -202,7 +209,7 @@ static void print_matrix(struct caps caps)
 				snprintf(vector, sizeof(vector), "%u-%u", v, end - 1);
 			else
 				snprintf(vector, sizeof(vector), "%u %s", v, name ?: "");
-			printf("  %u %-9s %-8s %-9s %-9s %-9s %s\n", type,
+			printf("  %u %-9s %-8s %-11s %-11s %-9s %s\n", type,
 			       type_names[type], vector,
 			       verdict_names[verdict_of(VMRUN_64BIT, type, v)],
 			       verdict_names[verdict_of(VMRUN_COMPAT, type, v)],
@@ -219,30 +226,40 @@ static const char *caps_name(struct caps caps)
 	       caps.sev_es ? "SEV-ES, not SHSTK" : "neither SHSTK nor SEV-ES";
 }
 
+static bool is_refused(enum verdict verdict)
+{
+	return verdict == REFUSED || verdict == CPU_REFUSED;
+}
+
 /* Prints what was seen with this CPUID, and judges it. */
 static enum exit_code judge(struct caps caps)
 {
-	unsigned int invalid = 0, passed = 0, ran = 0, refused = 0, odd = 0, unknown = 0;
-	bool mode_rule = true;
+	unsigned int invalid = 0, passed = 0, ran = 0, by_cpu = 0, refused = 0, odd = 0, unknown = 0;
+	unsigned int mode = 0, mode_by_cpu = 0, mode_ran = 0;
 
 	sweep_vmrun(caps, VMRUN_64BIT);
 	sweep_vmrun(caps, VMRUN_COMPAT);
 	sweep_state(caps);
 
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
+		enum verdict in_64bit = verdicts[VMRUN_64BIT][i];
+		enum verdict in_compat = verdicts[VMRUN_COMPAT][i];
 		bool of_or_br = (i & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
 				((i & EVENT_INJ_VECTOR) == 4 || (i & EVENT_INJ_VECTOR) == 5);
 
 		if (event_inj_broken_rule(encoding_to_event_inj(i), caps)) {
 			invalid++;
 			passed += verdicts[STATE][i] == ACCEPTED;
-			ran += verdicts[VMRUN_64BIT][i] != REFUSED ||
-			       verdicts[VMRUN_COMPAT][i] != REFUSED;
+			ran += !is_refused(in_64bit) || !is_refused(in_compat);
+			by_cpu += in_64bit == CPU_REFUSED || in_compat == CPU_REFUSED;
 		} else {
 			refused += verdicts[STATE][i] == EINVALID;
 		}
-		if (of_or_br)
-			mode_rule &= verdicts[VMRUN_64BIT][i] == REFUSED;
+		if (of_or_br) {
+			mode += in_64bit == REFUSED;
+			mode_by_cpu += in_64bit == CPU_REFUSED;
+			mode_ran += !is_refused(in_64bit);
+		}
 		unknown += verdicts[STATE][i] != ACCEPTED && verdicts[STATE][i] != EINVALID;
 		for (int path = 0; path < NR_PATHS; path++)
 			odd += verdicts[path][i] == WRONG || verdicts[path][i] == LOST;
@@ -250,18 +267,21 @@ static enum exit_code judge(struct caps caps)
 
 	printf("\nGuest CPUID: %s\n", caps_name(caps));
 	print_matrix(caps);
-	printf("\nKVM_SET_NESTED_STATE takes %u of %u invalid encodings, VMRUN %u; KVM_SET_NESTED_STATE refuses %u of %u valid ones\n",
-	       passed, invalid, ran, refused, NR_ENCODINGS - invalid);
+	printf("\nKVM_SET_NESTED_STATE takes %u of %u invalid encodings, VMRUN %u, and the CPU refuses %u; KVM_SET_NESTED_STATE refuses %u of %u valid ones\n",
+	       passed, invalid, ran, by_cpu, refused, NR_ENCODINGS - invalid);
 	printf("#OF and #BR, impossible for L2 in 64-bit mode: %s\n",
-	       mode_rule ? "refused, by KVM or by the CPU" : "not refused");
+	       mode_ran ? "not refused" : !mode_by_cpu ? "refused" :
+	       !mode ? "cpu-refused" : "refused by KVM or by the CPU");
 	if (odd)
 		printf("%u results are none of the expected ones\n", odd);
 
 	if (refused || unknown)
 		return UNKNOWN;
 	if (!passed)
-		return ran ? UNKNOWN : CHECKED;
-	return ran ? NOT_CHECKED : HARDWARE_ONLY;
+		return ran || by_cpu ? UNKNOWN : CHECKED;
+	if (ran)
+		return NOT_CHECKED;
+	return by_cpu ? HARDWARE_ONLY : UNKNOWN;
 }
 
 static void on_alarm(int signal)

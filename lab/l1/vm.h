@@ -97,6 +97,29 @@ static inline void vmrun(struct vmcb *vmcb)
 }
 
 /*
+ * Who refused a VMRUN. KVM's checks of vmcb12 come before it takes over any of
+ * L2's state, and leave the save area as L1 wrote it. What they let pass may be
+ * refused later, by the CPU, or by KVM itself for want of PDPTEs or of an MSR
+ * bitmap; then KVM writes the save area as on any #VMEXIT, and RFLAGS as VMRUN
+ * had it, with bit 1 set. So L1 clears that bit before VMRUN, where nobody minds,
+ * and sees afterwards who it was. The exit code does not tell: it is -1 for both,
+ * but for QEMU before 10.0, whose CPU leaves out the high half.
+ */
+enum refused { NOT_REFUSED, REFUSED_BY_CHECK, REFUSED_LATER };
+
+static inline void mark_vmcb(struct vmcb *vmcb)
+{
+	vmcb->save.rflags &= ~RFLAGS_FIXED;
+}
+
+static inline enum refused who_refused(const struct vmcb *vmcb)
+{
+	if ((u32)vmcb->control.exit_code != (u32)EXIT_INVALID)
+		return NOT_REFUSED;
+	return vmcb->save.rflags & RFLAGS_FIXED ? REFUSED_LATER : REFUSED_BY_CHECK;
+}
+
+/*
  * A vmcb12 that VMRUN accepts: L2 in 64-bit or compatibility mode, at ring 0,
  * at L2_ENTRY, with L1's memory, an IDT of 256 gates to l2_code, and
  * intercepts for VMMCALL, VMRUN and shutdown.
