@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 need_base
+# What it has is gcc's.
+unset KCFLAGS
 src=build/src/$ID
 obj=$PWD/build/clang/$ID
 log=build/log/$ID-clang.log
