@@ -48,9 +48,9 @@ kernel() {
 	objects "$base" && comm -23 "$obj/warnings.tip" "$obj/warnings" >"$log" && [ ! -s "$log" ]
 }
 
-# selftest: the library first, which is not the series', then the test with -Werror.
+# selftest: not static, which 6.1's own strings and clang do not agree on.
 selftest() {
-	SELFTESTS_OUT=$obj/selftests strict_test LLVM=-19 >"$log" 2>&1
+	SELFTESTS_OUT=$obj/selftests strict_test LLVM=-19 LDFLAGS=-no-pie >"$log" 2>&1
 }
 
 # line WHAT COMMAND: the result of one.
