@@ -21,7 +21,7 @@
  * have as little. What is not covered for that reason: a CR3 or nested CR3 that
  * points to memory that is no page table; addresses in L2's 64 KiB other than
  * the good ones and their neighbours; CPUs' LA57 with other than empty tables;
- * and L1's own state with bases near its code, or an IDT. A CR3 that leads to
+ * and L1's own state with bases near its code, or an IDT; breakpoints in DR7. A CR3 that leads to
  * nothing is made illegal, as is a nested CR3 that is in no memory, and no L2
  * whose vmcb12 is in no memory is run, unless -e allows it: KVM in 6.12, with
  * the series or not, may go on for ever with such an L2, which only a signal
@@ -68,6 +68,10 @@ static u8 empty[4096] __attribute__((aligned(4096)));
 #define PTE_US		0x04
 
 #define CR4_LA57	(1ull << 12)
+#define CR4_CET		(1ull << 23)
+#define EFER_LMSLE	(1ull << 13)
+#define CLEAN_SEG	(1u << 8)
+#define MSRPM_SIZE	0x1800
 #define RFLAGS_VM	(1ull << 17)
 #define SEG_DPL		0x60
 
@@ -452,6 +456,8 @@ static void make_case(u64 seed, u64 nr, struct fuzz_case *c)
 		nested_paging(&c->vmcb);
 	save->cr3 = cr3 ? any_root(&rng, root_for(save)) : root_for(save);
 	mend_roots(&c->vmcb);
+	/* QEMU 10 ends itself where L2, with a CS base, comes to a breakpoint. */
+	save->dr7 &= ~0xffull;
 	/* QEMU ends itself if this needs ring 0's stack. */
 	if (!(save->efer & EFER_LME) || !(save->efer & EFER_LMA) || !(save->cr0 & CR0_PG)) {
 		save->rflags &= ~RFLAGS_VM;
@@ -487,8 +493,9 @@ static bool may_hardware_refuse(u32 event_inj)
  * What is wrong with a case.
  */
 enum wrong {
-	LET_IN, NOT_BY_KVM, REFUSED, UNKNOWN_EXIT, NOT_CLEAN, WRONG_HANDLER, L1_ENDS,
-	ENDED, TIMEOUT, DAMAGE, WRONG_ERRNO, STATE_LET_IN, STATE_REFUSED, HARMED,
+	LET_IN, NOT_BY_KVM, REFUSED, UNKNOWN_EXIT, NOT_CLEAN, UNSTEADY, NO_REASON,
+	WRONG_HANDLER, L1_ENDS, ENDED, TIMEOUT, DAMAGE, WRONG_ERRNO, STATE_LET_IN,
+	STATE_REFUSED, HARMED,
 	NR_WRONGS
 };
 
@@ -497,7 +504,9 @@ static const char * const wrongs[] = {
 	[NOT_BY_KVM] = "an invalid event is refused by the CPU, not by KVM",
 	[REFUSED] = "a valid event is refused",
 	[UNKNOWN_EXIT] = "an exit code that L1 has not asked for",
-	[NOT_CLEAN] = "VMEXIT_INVALID with exit_info, or another RIP",
+	[NOT_CLEAN] = "KVM's VMEXIT_INVALID has exit_info, or changes the save area",
+	[UNSTEADY] = "after KVM's checks, refused once and not again",
+	[NO_REASON] = "KVM's checks let pass what is refused after them",
 	[WRONG_HANDLER] = "the event did not arrive where it should",
 	[L1_ENDS] = "the next good VMRUN does not work",
 	[ENDED] = "KVM_RUN ended",
@@ -510,18 +519,32 @@ static const char * const wrongs[] = {
 };
 
 /* Exit codes up to 0xbf are intercepts by their number; the others after them. */
-enum { NPF = 0xc0, INVALID, CPU_INVALID, OTHER, NR_EXITS };
+enum { NPF = 0xc0, INVALID, LATE_INVALID, OTHER, NR_EXITS };
+
+/* Why a VMRUN without an event is refused although KVM's checks let it pass. */
+enum late { REASON_NONE, REASON_LMSLE, REASON_CET, REASON_CR3, REASON_MSRPM, REASON_SEG, NR_REASONS };
+
+static const char * const reasons[] = {
+	[REASON_NONE] = "  by whom, is not known",
+	[REASON_LMSLE] = "  by the CPU: EFER.LMSLE",
+	[REASON_CET] = "  by the CPU: CR4.CET",
+	[REASON_CR3] = "  by KVM: CR3, PDPTEs",
+	[REASON_MSRPM] = "  by KVM: no MSR bitmap",
+	[REASON_SEG] = "  stale segments",
+};
 
 /* What host and L1 share. */
 static struct {
 	u64 seed;
 	u64 nr, end;		/* cases */
 	u32 phase;		/* of a case: to be run without its event, with it, ran, over */
+	bool again;		/* in the VMRUN that repeats one that was refused late */
 	bool entered;		/* without its event it was let in */
 	bool mode_rule, hardware, lone;
 	struct caps caps;	/* the vCPU's: supported and in CPUID */
 	u64 vmruns, good;	/* also says that something goes on */
 	u64 invalid_events, valid_events, lost, inconclusive;
+	u64 late[NR_REASONS];	/* why something was refused after KVM's checks */
 	u64 exits[NR_EXITS];
 	u64 kinds[NR_KINDS];
 	u64 wrong, wrongs[NR_WRONGS];
@@ -556,19 +579,24 @@ static void found(enum wrong wrong)
 	job.nr_found++;
 }
 
-/* An index of job.exits, and whether L1 may see this code at all. */
-static u32 exit_index(const struct vmcb_control *control, u64 code, bool *known)
+/* An index of job.exits, and whether L1 may see this exit at all. */
+static u32 exit_index(const struct vmcb *vmcb, const struct vmcb_control *control, bool *known)
 {
 	const u32 intercepts[] = {
 		control->intercept_cr, control->intercept_dr, control->intercept_exceptions,
 		control->intercept_misc1, control->intercept_misc2, control->intercept_misc3,
 	};
+	u64 code = vmcb->control.exit_code;
 
 	*known = true;
-	if (code == EXIT_INVALID)
+	switch (who_refused(vmcb)) {
+	case REFUSED_BY_CHECK:
 		return INVALID;
-	if (code == (u32)EXIT_INVALID)	/* QEMU 7.2 */
-		return CPU_INVALID;
+	case REFUSED_LATER:
+		return LATE_INVALID;
+	default:
+		break;
+	}
 	if (code == EXIT_NPF) {
 		*known = control->nested_ctl & NESTED_CTL_NP;
 		return NPF;
@@ -577,19 +605,32 @@ static u32 exit_index(const struct vmcb_control *control, u64 code, bool *known)
 	return code < NPF ? code : OTHER;
 }
 
+/* KVM's own refusal: nothing to explain, and nothing of L2 touched. */
+static bool is_clean(void)
+{
+	const u64 *is = (const u64 *)&vmcb12.save, *was = (const u64 *)&current.vmcb.save;
+	const u32 rflags = offsetof(struct vmcb_save, rflags) / 8;
+
+	for (u32 i = 0; i < 0x280 / 8; i++)
+		if (is[i] != (i == rflags ? was[i] & ~RFLAGS_FIXED : was[i]))
+			return false;
+	return job.exit_code == EXIT_INVALID && !job.exit_info_1 && !job.exit_info_2;
+}
+
 /* QEMU sets the accessed bit in PAE's root, where it is reserved: KVM would refuse to load it again. */
 static void repair_arena(void)
 {
 	((u64 *)arena[PAE_PDPT])[0] = (u64)arena[PD] | 1;
 }
 
-static u32 run_case(u32 event_inj)
+static u32 run_once(u32 event_inj)
 {
 	bool known;
 	u32 exit;
 
 	repair_arena();
 	copy_vmcb(&vmcb12, &current.vmcb);
+	mark_vmcb(&vmcb12);
 	vmcb12.control.event_inj = event_inj;
 	vmcb12.control.event_inj_err = current.event_inj_err;
 	job.exit_code = 0;
@@ -599,26 +640,87 @@ static u32 run_case(u32 event_inj)
 	job.exit_info_1 = vmcb12.control.exit_info_1;
 	job.exit_info_2 = vmcb12.control.exit_info_2;
 	job.rip = vmcb12.save.rip;
-	exit = exit_index(&current.vmcb.control, job.exit_code, &known);
+	exit = exit_index(&vmcb12, &current.vmcb.control, &known);
 	job.exits[exit]++;
 	if (!known)
 		found(UNKNOWN_EXIT);
-	if (exit == INVALID && (job.exit_info_1 || job.exit_info_2 || job.rip != current.vmcb.save.rip))
+	if (exit == INVALID && !is_clean())
 		found(NOT_CLEAN);
 	return exit;
+}
+
+/*
+ * What is refused late depends on nothing but vmcb12, and so it is refused again.
+ * If not, then L2 did run, and L0 came to ask its CPU for something invalid. RIP
+ * does not tell: QEMU's, when it refuses, is made of L2's page and the offset of
+ * L0's VMRUN in its own, or L0's altogether.
+ */
+static u32 run_case(u32 event_inj)
+{
+	u32 exit = run_once(event_inj);
+
+	if (exit != LATE_INVALID)
+		return exit;
+	job.again = true;
+	if (run_once(event_inj) != LATE_INVALID)
+		found(UNSTEADY);
+	job.again = false;
+	return exit;
+}
+
+/*
+ * TCG has no LMSLE, but no CPUID bit that says so: KVM lets it pass. CET it has
+ * only by lab/caps. CR3 of another mode than long mode, PDPTEs, which it reads
+ * where it takes L2 for one with PAE, and the MSR bitmap are looked at by KVM when
+ * it has left L1. And who calls segments clean that are not gets the last L2's.
+ */
+static enum late late_reason(const struct vmcb *vmcb)
+{
+	const struct vmcb_control *control = &vmcb->control;
+	const struct vmcb_save *save = &vmcb->save;
+	u64 msrpm = control->msrpm_base_pa & ~0xfffull;
+	bool paging = save->cr0 & CR0_PG;
+
+	if (save->efer & EFER_LMSLE)
+		return REASON_LMSLE;
+	if (save->cr4 & CR4_CET && job.caps.shstk)
+		return REASON_CET;
+	if (!(paging && save->efer & EFER_LME) && save->cr3 >> 51)
+		return REASON_CR3;
+	if (paging && save->cr4 & CR4_PAE && !(control->nested_ctl & NESTED_CTL_NP) &&
+	    (save->efer & (EFER_LME | EFER_LMA)) != (EFER_LME | EFER_LMA) &&
+	    (save->cr3 & ~0x1full) != (u64)arena[PAE_PDPT])
+		return REASON_CR3;
+	if (control->intercept_misc1 & INTERCEPT1_MSR &&
+	    msrpm - (u64)bitmaps > sizeof(bitmaps) - MSRPM_SIZE &&
+	    msrpm - (u64)arena > sizeof(arena) - MSRPM_SIZE)
+		return REASON_MSRPM;
+	if (control->clean & CLEAN_SEG)
+		return REASON_SEG;
+	return REASON_NONE;
+}
+
+/* An invalid event is looked for elsewhere, and a real CPU has reasons of its own. */
+static void judge_late(void)
+{
+	enum late reason = late_reason(&current.vmcb);
+
+	job.late[reason]++;
+	if (reason == REASON_NONE && !job.hardware)
+		found(NO_REASON);
 }
 
 static void judge_event(u32 exit)
 {
 	const char *rule = broken_rule(&current, job.caps, job.mode_rule);
-	bool refused = exit == INVALID || exit == CPU_INVALID;
+	bool refused = exit == INVALID || exit == LATE_INVALID;
 	u8 vector = current.event_inj & EVENT_INJ_VECTOR;
 	bool event = current.event_inj & EVENT_INJ_V;
 
 	if (rule) {
 		job.invalid_events++;
 		if (exit != INVALID)
-			found(exit == CPU_INVALID ? NOT_BY_KVM : LET_IN);
+			found(exit == LATE_INVALID ? NOT_BY_KVM : LET_IN);
 		return;
 	}
 	if (current.kind != EVENT && !job.entered) {
@@ -667,7 +769,9 @@ static void l1_fuzz(u64 arg)
 				if (current.kind != EVENT && current.kind != NO_VMCB) {
 					u32 exit = run_case(0);
 
-					job.entered = exit != INVALID && exit != CPU_INVALID;
+					job.entered = exit != INVALID && exit != LATE_INVALID;
+					if (exit == LATE_INVALID)
+						judge_late();
 				}
 			}
 			if (job.phase == 1) {
@@ -889,7 +993,9 @@ static void judge_end(u32 end)
 	job.exit_code = end;
 	job.rip = 0;
 	/* It ended in the VMRUN with the event, unless that is still to come. */
-	if (job.phase == 3)
+	if (job.again)
+		found(UNSTEADY);
+	else if (job.phase == 3)
 		found(L1_ENDS);
 	else if (!may_end(end))
 		found(end == END_TIMEOUT ? TIMEOUT : ENDED);
@@ -942,6 +1048,7 @@ static void fuzz_block(u64 nr, u64 end)
 	job.end = end;
 	job.phase = 0;
 	while (job.nr < job.end) {
+		job.again = false;
 		vm_create(&vm, cpuid);
 		vm_start(&vm, l1_fuzz, 0);
 		ended = run_bounded(&vm);
@@ -956,8 +1063,8 @@ static void fuzz_block(u64 nr, u64 end)
 static void print_exits(void)
 {
 	static const char * const names[] = {
-		[NPF] = "0x400 nested page fault", [INVALID] = "-1 invalid",
-		[CPU_INVALID] = "-1 invalid, by the CPU", [OTHER] = "others",
+		[NPF] = "0x400 nested page fault", [INVALID] = "-1 invalid, by KVM's checks",
+		[LATE_INVALID] = "-1 invalid, after its checks", [OTHER] = "others",
 		[0x64] = "0x64 virtual interrupt", [EXIT_SHUTDOWN] = "0x7f shutdown",
 		[EXIT_VMMCALL] = "0x81 VMMCALL",
 	};
@@ -974,6 +1081,14 @@ static void print_exits(void)
 			snprintf(name, sizeof(name), "%#x", i);
 		printf("  %-28s %10llu\n", names[i] ?: name, (unsigned long long)job.exits[i]);
 	}
+}
+
+/* Cases, not VMRUNs: without an event. */
+static void print_late(void)
+{
+	for (u32 i = 0; i < NR_REASONS; i++)
+		if (job.late[i])
+			printf("  %-28s %10llu\n", reasons[i], (unsigned long long)job.late[i]);
 }
 
 static void print_ends(const u64 *counts)
@@ -1010,6 +1125,7 @@ static void fuzz_vmrun(u64 vmruns)
 	       (unsigned long long)(job.kinds[WILD] + job.kinds[NO_VMCB]),
 	       (unsigned long long)job.vmruns, (unsigned long long)job.good);
 	print_exits();
+	print_late();
 	print_ends(ends);
 	printf("events: %llu invalid, %llu valid (%llu times one got lost on its way), %llu with a vmcb12 that is invalid without, too\n",
 	       (unsigned long long)job.invalid_events, (unsigned long long)job.valid_events,
