@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
+unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE SUITE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
 scripts/deps.sh tree build run
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")
@@ -84,6 +84,9 @@ expect 2 "my linux has changes that no commit holds" "KERNEL with uncommitted ch
 expect 2 "is no Linux tree: its HEAD has no arch/x86/kvm/svm/nested.c" "KERNEL without KVM" on 1.0 scripts/tree.sh
 g -C "$linux" reset -q --hard HEAD^
 
+expect 2 "SUITE=sid: bookworm or trixie" "a bare system of another release" env SUITE=sid scripts/fresh.sh
+expect 2 "leave KERNEL out" "a bare system with KERNEL" on 1.0 scripts/fresh.sh
+expect 3 "a bare system takes root.*: sudo make fresh" "a bare system as a user" env PATH="$t/user:$PATH" scripts/fresh.sh
 expect 3 "run: sudo apt-get install -y --no-install-recommends ca-certificates git perl xz-utils$" "packages that a user misses" \
 	env PATH="$t/user:$PATH" scripts/tree.sh
 mv "$deb" "$t/deb.good"
