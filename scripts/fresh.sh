@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fresh.sh - the README's commands on a bare Debian: debootstrap's minbase and make, nothing else. Needs root.
-# Usage: [SUITE=bookworm|trixie] [BASE=6.12] scripts/fresh.sh [--part]
+# Usage: [SUITE=bookworm|trixie] [BASE=6.12] scripts/fresh.sh [--part | COMMAND...]
 #   without SUITE  both, one after the other
+#   COMMAND        this one alone, on what the last run has left in lab/
 #   --part         what make check has time for, on the release that this machine is not: the programs of lab/, the
 #                  selftests of all bases with -Werror, and make run of BASE
 # build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
@@ -36,6 +37,11 @@ bare() {
 
 # clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone.
 clone() {
+	if [ "$what" = again ] && [ -d "$dir/lab/.git" ]; then
+		g -C "$dir/lab" fetch -q "$PWD" HEAD
+		g -C "$dir/lab" reset -q --hard FETCH_HEAD
+		return
+	fi
 	rm -rf "$dir/lab"
 	g clone -q --no-hardlinks . "$dir/lab"
 	mkdir -p "$dir/lab/build/pkg" "$dir/debs/partial"
@@ -50,6 +56,8 @@ inside() {
 	unshare --mount --pid --fork --kill-child --propagation private sh -euc '
 		dir=$1
 		shift
+		# A place to mount: what is in there may have namespaces of its own.
+		mount --bind "$dir/root" "$dir/root"
 		mount --bind "$dir/lab" "$dir/root/lab"
 		mount --bind "$dir/debs" "$dir/root/var/cache/apt/archives"
 		mount --rbind /dev "$dir/root/dev"
@@ -100,15 +108,26 @@ all() {
 	try "make check" make check
 	try "deps.sh shell" sh -euc 'scripts/deps.sh shell; busybox true'
 	try "make tree export" make tree export BASE="$BASE"
+	try "make port" make port FROM=6.12 BASE=6.1 PATCH=0003
 	for _command in lint compare send-check caps migrate nested "probe BOOT=1" "mutants MUTANTS=vector-9" \
-			"fuzz COUNT=20000" "port FROM=7.3 PATCH=0001" quilt; do
+			"fuzz COUNT=20000" quilt; do
 		# shellcheck disable=SC2086 # a list
 		try "make $_command" make $_command BASE="$BASE"
 	done
 }
 
-case "${1:-} $suites" in
-'--part '*)
+# again: the command that was asked for.
+again() {
+	try "$*" "$@"
+}
+
+case $suites in
+bookworm | trixie | 'bookworm trixie') ;;
+*) die 2 "SUITE=$suites: bookworm or trixie, or neither for both" ;;
+esac
+what=all
+case ${1:-} in
+--part)
 	what=part
 	# shellcheck source=/dev/null
 	case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
@@ -116,8 +135,7 @@ case "${1:-} $suites" in
 	*) suites=trixie ;;
 	esac
 	;;
-' bookworm' | ' trixie' | ' bookworm trixie') what=all ;;
-*) die 2 "SUITE=$suites: bookworm or trixie, or neither for both" ;;
+?*) what=again ;;
 esac
 [ -z "$KERNEL" ] || die 2 "a bare system has no tree of yours: leave KERNEL out"
 if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
@@ -134,7 +152,7 @@ for suite in $suites; do
 	mkdir -p "$dir"
 	[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
 	clone
-	$what
+	$what "$@"
 	rm -rf "$dir/root"
 done
 exit $code
