@@ -98,7 +98,9 @@ part() {
 		make -s -C lab OUT="$PWD/build/programs"
 		for base in series/*/base; do
 			base=${base%/base}
-			BASE=${base#series/} scripts/build.sh strict-tests
+			export BASE="${base#series/}"
+			scripts/tree.sh
+			scripts/build.sh strict-tests
 		done'
 }
 
