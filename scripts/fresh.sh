@@ -144,14 +144,14 @@ if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private m
 	die 3 "a bare system takes root and the right to mount: sudo make fresh"
 fi
 scripts/deps.sh tree fresh
-mkdir -p build/log build/pkg build/fresh
-# Not lock(): for an hour, nothing of the other commands' is touched.
-exec 7>build/fresh/lock
-flock -n 7 || die 2 "another make fresh runs in this folder"
+mkdir -p build/log build/pkg
 [ -z "$(g status --porcelain -uno 2>/dev/null)" ] || say NOTE "a clone has what is committed, and not your changes"
 for suite in $suites; do
 	dir=$PWD/build/fresh/$suite
 	mkdir -p "$dir"
+	# Not lock(): for an hour, nothing of the other commands' is touched.
+	exec 7>"$dir/lock"
+	flock -n 7 || die 2 "another make fresh runs in $dir"
 	[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
 	clone
 	$what "$@"
