@@ -3,8 +3,8 @@
 # bench.sh - what the series costs: instructions of a VMRUN round trip as L1's TSC counts them under -icount, text, stack.
 # Usage: [BASE=6.12] scripts/bench.sh
 # Boots the base and the patched kernel, both on a KVM that was made to support SHSTK and SEV-ES (lab/caps). Keeps the
-# numbers in series/$BASE/bench, and writes the tables made of them into README.md and series/$BASE/cover-letter; not with
-# KERNEL, nor with work in build/tree that was not exported.
+# numbers in series/$BASE/bench, and writes the table made of those of all bases into README.md; not with KERNEL, nor with work
+# in build/tree that was not exported.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -110,5 +110,3 @@ lab/bench-table "series/$BASE/bench"
 # shellcheck disable=SC2046 # one word a file
 { echo '```'; lab/bench-table $(find series -name bench | sort -V); echo '```'; } |
 	replace README.md '<!-- make bench writes this: -->' '^<!-- end -->$'
-{ lab/bench-table "series/$BASE/bench" | sed 's/^\(.\)/  \1/'; echo; } |
-	replace "series/$BASE/cover-letter" "Cost, in instructions of a nested VMRUN round trip (QEMU -icount):" '^[^ ]'

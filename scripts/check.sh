@@ -33,23 +33,15 @@ scripts_lint() {
 	printf '%s\n' scripts/*.sh lab/*.sh lab/tests/run.sh .ci/run | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
 }
 
-# table_in FILE BEGIN END: FILE has the table of standard input between the lines BEGIN and END, and nothing else.
-table_in() {
-	cat >build/check.table
-	if sed -n "/^$2/,/$3/p" "$1" | sed '1d; $d; /^```$/d' | diff build/check.table -; then
-		echo "ok - $1 has the figures of make bench"
-	else
-		echo "not ok - $1 has the figures of make bench: run it"
-	fi
-}
-
-# tables: README.md and the cover letters have what make bench has measured, as it is.
+# tables: README.md has what make bench has measured, as it is.
 tables() {
 	# shellcheck disable=SC2046 # one word a file
-	lab/bench-table $(find series -name bench | sort -V) | table_in README.md '<!-- make bench' '^<!-- end -->$'
-	for _bench in series/*/bench; do
-		{ lab/bench-table "$_bench" | sed 's/^\(.\)/  \1/'; echo; } | table_in "${_bench%bench}cover-letter" 'Cost, in instructions' '^[^ ]'
-	done
+	lab/bench-table $(find series -name bench | sort -V) >build/check.table
+	if sed -n '/^<!-- make bench/,/^<!-- end -->$/p' README.md | sed '1d; $d; /^```$/d' | diff build/check.table -; then
+		echo "ok - README.md has the figures of make bench"
+	else
+		echo "not ok - README.md has the figures of make bench: run it"
+	fi
 }
 
 # side_by_side N PART BASE...: of N bases at once.

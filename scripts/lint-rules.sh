@@ -72,10 +72,9 @@ cut_only_stat() {
 		"$tmp/cut" || :
 }
 
+# stable: linux-*.y takes mainline's commits by git cherry-pick -x, and nothing that does the same in another shape.
 stable() {
-	[ -n "$stable" ] && grep -q '^diff --git a/arch/' "$tmp/diff" || return 0
-	grep -qE '^Cc: (<stable@vger\.kernel\.org>|stable@vger\.kernel\.org)( *#.*)?$' "$tmp/body" ||
-		echo "touches arch/ and has no 'Cc: stable@vger.kernel.org'"
+	grep -iE '^Cc: .*stable@' "$tmp/body" || :
 }
 
 # size: the rule of thumb for what stable takes is 100 lines with context; it is about the fix, not about its test.
@@ -105,7 +104,7 @@ checkpatch() {
 
 # FILE_PATH_CHANGES: asks about MAINTAINERS for any new file; MISSING_SIGN_OFF: the sender adds it;
 # UNKNOWN_COMMIT_ID: the base is a package, without history; MISSING_FIXES_TAG: a stable fix's
-# prerequisites and its test carry Cc: stable and fix nothing. A series adds its own with ALLOW.
+# prerequisites and its test fix nothing. A series adds its own with ALLOW.
 checkpatch_alone() {
 	_code=0
 	checker_tool perl scripts/checkpatch.pl --strict --no-signoff --show-types --no-summary --quiet --color=never \

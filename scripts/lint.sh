@@ -78,7 +78,7 @@ lint() {
 	rule "C3 no pronouns" "in the imperative, without them: $reword" pronouns
 	rule "C9 manuals by name, not number" "name the manual's topic instead; $reword" manual
 	rule "only the diffstat under the cut" "move the notes to $dir/cover-letter, then make export BASE=$BASE" cut_only_stat
-	rule "Cc: stable" "$reword" stable
+	rule "no Cc: stable" "$reword" stable
 	rule "Fixes:" "$reword" fixes
 	rule "C13 the fix in 100 lines" "split it, or make it smaller, in build/tree; then make export BASE=$BASE" size
 	cover

@@ -15,11 +15,10 @@ top=$PWD
 dir=$top/build/send/$BASE
 code=0
 
-# A stable series goes to the list of the stable trees, with the tree's name in the subject; all others to whom
-# get_maintainer.pl names.
+# Whom get_maintainer.pl names gets them; what is for an older tree says so in its subject.
 case $STANDS_FOR in
-linux-*.y) to=stable@vger.kernel.org prefix=${STANDS_FOR#linux-} ;;
-*) to='' prefix='' ;;
+linux-*.y) prefix=${STANDS_FOR#linux-} ;;
+*) prefix='' ;;
 esac
 
 # verdict WHAT COMMAND...: a line for a command that prints what is wrong, and fails or not.
@@ -111,8 +110,7 @@ send_email() {
 	while read -r _who; do
 		set -- "$@" --to="$_who"
 	done <<-EOT
-		$(printf '%s' "${to:+$to
-		}"; sed 's/ ([^()]*\((.*)\)*[^()]*)$//' "$dir/all" | sort -u)
+		$(sed 's/ ([^()]*\((.*)\)*[^()]*)$//' "$dir/all" | sort -u)
 	EOT
 	git send-email --dry-run --confirm=never "$@" ../git/*.patch
 }
@@ -127,7 +125,7 @@ b4_all() {
 	b4 prep --enroll base || return 1
 	[ -z "$prefix" ] || b4 prep --set-prefixes "$prefix" || return 1
 	b4 prep --auto-to-cc || return 1
-	b4 send --no-sign -o ../b4 ${to:+--to "$to"} || return 1
+	b4 send --no-sign -o ../b4 || return 1
 	_n=$(find ../b4 -name '*.eml' | wc -l)
 	[ "$_n" -eq "$mails" ] || echo "not: it takes $_n of $mails mails"
 }

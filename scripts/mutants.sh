@@ -28,20 +28,20 @@ obj=$PWD/build/obj/$VARIANT
 
 # mutants: all of this base, one a line: NAME @ FILE @ SCRIPT [@ NOTE]
 mutants() {
-	echo 'none @ N @  @ control: the check as it is'
+	echo 'none @  @ control: the check as it is'
 	for _n in $(seq 0 31); do
-		echo "vector-$_n @ N @ s/return exepts;/return exepts ^ BIT($_n);/;s/BIT(event_inj_vector) & SVM_EVTINJ_EXEPTS_RESERVED/& \\& ~BIT($_n)/"
+		echo "vector-$_n @ s/return exepts;/return exepts ^ BIT($_n);/"
 	done
 	for _n in $(seq 0 7); do
-		echo "type-$_n @ N @ s/return type == SVM_EVTINJ_TYPE_INTR/return (type == ($_n << SVM_EVTINJ_TYPE_SHIFT)) != (type == SVM_EVTINJ_TYPE_INTR/;s/type == SVM_EVTINJ_TYPE_SOFT;/type == SVM_EVTINJ_TYPE_SOFT);/"
+		echo "type-$_n @ s/if (CC(type != SVM_EVTINJ_TYPE_INTR/if (CC((type == ($_n << SVM_EVTINJ_TYPE_SHIFT)) != (type != SVM_EVTINJ_TYPE_INTR/;s/type != SVM_EVTINJ_TYPE_SOFT))/type != SVM_EVTINJ_TYPE_SOFT)))/"
 	done
-	awk -F ' @ ' -v OFS=' @ ' -v base="$BASE" '/^[a-z]/ && (" " $2 " " ~ " " base " " || $2 == "*") { print $1, $3, $4, $5 }' lab/mutants
+	awk -F ' @ ' -v OFS=' @ ' -v base="$BASE" '/^[a-z]/ && (" " $2 " " ~ " " base " " || $2 == "*") { print $1, $3, $4 }' lab/mutants
 }
 
 # all_wanted: of the lines of mutants, those to be tested; in the order in which MUTANTS names them.
 all_wanted() {
 	awk -F ' @ ' -v names="${MUTANTS:-}" -v debug="${DEBUG:-}" '
-		names == "" && (debug == "" || $1 == "none" || $4 ~ /^splat:/)
+		names == "" && (debug == "" || $1 == "none" || $3 ~ /^splat:/)
 		{ line[$1] = $0 }
 		END {
 			n = split(names, name, " ")
@@ -50,11 +50,11 @@ all_wanted() {
 		}'
 }
 
-# build_mutant FILE SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
+# build_mutant SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
 build_mutant() {
 	g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"
-	sed -i "$2" "$src/$1"
-	[ -z "$2" ] || ! g -C "$src" diff --quiet || return 9
+	sed -i "$1" "$src/arch/x86/kvm/svm/nested.c"
+	[ -z "$1" ] || ! g -C "$src" diff --quiet || return 9
 	make -s -C "$src" O="$obj" -j"$(nproc)" modules || return 8
 	for _ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
 		[ ! -f "$obj/$_ko" ] || cp "$obj/$_ko" "$out/mutant/"
@@ -74,33 +74,32 @@ at_most() {
 	done
 }
 
-# test_mutant NAME FILE SCRIPT NOTE: one line, sooner or later.
+# test_mutant NAME SCRIPT NOTE: one line, sooner or later.
 test_mutant() {
 	_since=$(tenths) _log=$run/$1/build.log _rc=0
 	mkdir -p "$run/$1"
-	case $2 in N) _file=arch/x86/kvm/svm/nested.c ;; *) _file=arch/x86/include/asm/svm.h ;; esac
-	build_mutant "$_file" "$3" >"$_log" 2>&1 || _rc=$?
+	build_mutant "$2" >"$_log" 2>&1 || _rc=$?
 	by=$(grep -m 1 -o 'static assertion failed.*' "$_log" || :)
 	case $_rc.$by in
 	0.*)
 		image mutant "$1/with" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
 		image mutant "$1/without" caps.ko kvm_cpu_caps=@kvm_cpu_caps
 		at_most $(($(nproc) - 1))
-		{ boot_mutant "$1" "$4"; judge "$1" "$4" "$_since"; } &
+		{ boot_mutant "$1" "$3"; judge "$1" "$3" "$_since"; } &
 		jobs="$jobs $!"
 		;;
 	9.*) echo "not ok - $BASE mutant $1: its script changes nothing" ;;
 	*.) echo "not ok - $BASE mutant $1: does not build, which is not the selftest's doing"; grep 'error:' "$_log" | sed 's/^/# /' ;;
-	*) judge "$1" "$4" "$_since" ;;
+	*) judge "$1" "$3" "$_since" ;;
 	esac
 }
 
 test_mutants() {
 	jobs=''
 	trap 'kill $jobs 2>/dev/null; wait; exit 130' INT TERM
-	while IFS='@' read -r name file script note; do
-		name=${name% } file=${file# } script=${script# } note=${note# }
-		test_mutant "$name" "${file% }" "${script% }" "$note" </dev/null
+	while IFS='@' read -r name script note; do
+		name=${name% } script=${script# } note=${note# }
+		test_mutant "$name" "${script% }" "$note" </dev/null
 	done
 	at_most 0
 }

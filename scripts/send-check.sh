@@ -68,7 +68,7 @@ submitter "attribution of tools and people, as the kernel asks of a submitter" "
 submitter "base-commit: of a public tree ($STANDS_FOR)" "git format-patch --base"
 submitter "a run on AMD hardware, with kvm_amd's nested, npt, vgif and nrips" "make run ACCEL=kvm"
 case $STANDS_FOR in
-linux-*.y) submitter "the fix is in, or goes to, every newer stable tree that is maintained" "make compare" ;;
+linux-*.y) submitter "not for $STANDS_FOR, which takes git cherry-pick -x of mainline's commits" "docs/stable.md" ;;
 esac
 echo "# the mails: build/send/$BASE"
 failed=$(grep -c '^not ok' "$results" || :)

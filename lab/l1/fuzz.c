@@ -3,7 +3,8 @@
  * Random vmcb12s for VMRUN, and random states for KVM_SET_NESTED_STATE.
  *
  * Usage: fuzz [-s SEED] [-n VMRUNS] [-k CALLS] [-m] [-e] [-H] [-c CASE|-c sCASE]
- *   -m  #OF and #BR into L2 in 64-bit mode are invalid, too
+ *   -m  on VMRUN, what is impossible in L2's mode is invalid, too: #OF and #BR in
+ *       64-bit mode, #HV in every
  *   -H  a real CPU may refuse #HV, #VC, #CP, and #OF and #BR in 64-bit mode
  *   -e  with CR3s that lead to nothing, and L2 run with its vmcb12 in no memory
  *   -c  this case alone (s: of KVM_SET_NESTED_STATE), with its fields
@@ -472,12 +473,12 @@ static const char *broken_rule(const struct fuzz_case *c, struct caps caps, bool
 {
 	const struct vmcb_save *save = &c->vmcb.save;
 	u8 vector = c->event_inj & EVENT_INJ_VECTOR;
+	bool in_64bit = save->efer & EFER_LME && save->cr0 & CR0_PG && save->cs.attrib & SEG_L;
 
 	if (mode_rule && c->event_inj & EVENT_INJ_V &&
 	    (c->event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
-	    (vector == 4 || vector == 5) && save->efer & EFER_LME &&
-	    save->cr0 & CR0_PG && save->cs.attrib & SEG_L)
-		return "impossible in 64-bit mode";
+	    (vector == 28 || (in_64bit && (vector == 4 || vector == 5))))
+		return "impossible in L2's mode";
 	return event_inj_broken_rule(c->event_inj, caps);
 }
 
@@ -1484,7 +1485,7 @@ int main(int argc, char *argv[])
 	setitimer(ITIMER_REAL, &second, NULL);
 	supported = vm_supported_caps();
 	init_arena();
-	printf("seed %llu; KVM with%s SHSTK and with%s SEV-ES; #OF and #BR in 64-bit mode: %s\n",
+	printf("seed %llu; KVM with%s SHSTK and with%s SEV-ES; what is impossible in L2's mode: %s\n",
 	       (unsigned long long)job.seed, supported.shstk ? "" : "out",
 	       supported.sev_es ? "" : "out", job.mode_rule ? "invalid" : "valid");
 
