@@ -74,9 +74,10 @@ build_tests() {
 	kmake headers
 	tests=$obj/selftests
 	set --
+	dir=$(selftests_of "$commit")
 	while read -r seconds name _; do
 		case $seconds in
-		[0-9]*) [ ! -f "$src/tools/testing/selftests/kvm/$SELFTESTS/$name.c" ] || set -- "$@" "$tests/$SELFTESTS/$name" ;;
+		[0-9]*) [ ! -f "$src/tools/testing/selftests/kvm/$dir/$name.c" ] || set -- "$@" "$tests/$dir/$name" ;;
 		esac
 	done <lab/suite
 	mkdir -p "$tests"

@@ -81,6 +81,7 @@ need_store
 # All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
 part "trees" side_by_side $# tree "$@"
 part "all series" scripts/compare.sh
+case " $* " in *' 6.12 '*) part "a tree that has a part of the series" scripts/tests-kernel.sh ;; esac
 # As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
 # shellcheck disable=SC2046 # one word a base
 part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")

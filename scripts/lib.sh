@@ -73,10 +73,10 @@ need_base() {
 	! grep -nvE '^(#.*|[A-Z0-9_]+=[A-Za-z0-9._~+/-]+|)$' "$_file" >&2 ||
 		die 2 "$_file: the lines above are not KEY=value"
 	# shellcheck disable=SC2034 # the scripts that source this use them
-	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' SELFTESTS='' STANDS_FOR='' LACKS='' ALLOW='' DEBUG_IMAGE=''
+	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' STANDS_FOR='' LACKS='' ALLOW='' DEBUG_IMAGE=''
 	# shellcheck source=/dev/null
 	. "./$_file"
-	for _key in PACKAGE VERSION SHA256 SUITE TREE SELFTESTS STANDS_FOR; do
+	for _key in PACKAGE VERSION SHA256 SUITE TREE STANDS_FOR; do
 		eval "[ -n \"\$$_key\" ]" || die 2 "$_file: $_key is missing"
 	done
 	ID=$BASE${KERNEL:+-kernel}
@@ -111,7 +111,7 @@ make_selftests() {
 
 # strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
 strict_test() {
-	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$SELFTESTS/svm_nested_event_inj_test
+	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$(selftests_of "$(g -C "build/src/$ID" rev-parse HEAD)")/svm_nested_event_inj_test
 	mkdir -p "${_own%/*}"
 	make_selftests "$@" "$_own"
 	rm -f "$_own" "$_own.o"

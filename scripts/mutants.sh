@@ -15,6 +15,9 @@ cd "$(dirname "$0")/.."
 need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
+on=refs/base/$ID
+# shellcheck source=scripts/apply.sh
+. scripts/apply.sh
 # shellcheck source=scripts/mutants-boot.sh
 . scripts/mutants-boot.sh
 CPU=${CPU:-$caps_cpu} TEST=''
@@ -114,6 +117,8 @@ scripts/deps.sh build run
 lab/boot.sh --check
 lock
 need_patched
+! passed_over arch/x86/kvm/svm/nested.c ||
+	die 2 "lab/mutants has mistakes in the check of series/$BASE, and $KERNEL has one of its own: make run, probe and fuzz judge that"
 trap 'g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"

@@ -17,6 +17,9 @@ need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
 
+on=refs/base/$ID
+# shellcheck source=scripts/apply.sh
+. scripts/apply.sh
 # With DEBUG=1, need_patched makes the name plain for the patched kernel without debugging options.
 other=base
 [ -z "${DEBUG:-}" ] || other=plain TEST=all
@@ -89,7 +92,12 @@ stage BOOT "$VARIANT  $boots, ${ACCEL:-tcg}, $(grep -c . "$run/suite") tests" si
 echo
 code=0
 case $other in
-base) build/lab/report pair -r "series/$BASE/red" "$run/base" "$run"/patched* ;;
+base)
+	# A tree that checks by itself fails less, or nothing, without the series.
+	red="series/$BASE/red"
+	! passed_over arch/x86/kvm/svm/nested.c || red=''
+	build/lab/report pair ${red:+-r "$red"} "$run/base" "$run"/patched*
+	;;
 plain) build/lab/report debug "$run/plain" "$run/patched" ;;
 esac >"$run/report" || code=$?
 [ "$code" -ne 0 ] || touch "$run/$other/good"

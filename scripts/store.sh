@@ -120,9 +120,18 @@ patches() {
 	find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort
 }
 
+# selftests_of COMMIT: the folder below tools/testing/selftests/kvm that has those for x86 there: x86, or x86_64 up to 6.13.
+selftests_of() {
+	if store cat-file -e "$1:tools/testing/selftests/kvm/x86" 2>/dev/null; then
+		echo x86
+	else
+		echo x86_64
+	fi
+}
+
 # series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.
 series_key() {
-	{ id_of "refs/base/$ID"; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
+	{ id_of "refs/base/$ID"; find "series/$BASE" -name there -exec cat {} +; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
 }
 
 # series_tip: the commit that the series files give: as applied before, if neither they nor the base have changed since.

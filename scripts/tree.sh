@@ -11,46 +11,9 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 need_base
 tree=build/tree/$ID
-aside=build/apply/$ID
-
-# sparse ARGS...: g in the worktree aside, which has only the files that the series touches.
-sparse() {
-	g -C "$aside" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false "$@"
-}
-
-drop_aside() {
-	rm -rf "$aside"
-	worktrees prune
-}
-
-# refuse: says which patch git am stopped at, and why; leaves nothing behind.
-refuse() {
-	_n=$(cat "$(sparse rev-parse --absolute-git-dir)/rebase-apply/next" 2>/dev/null || echo 1)
-	_patch=$(patches | sed -n "${_n}p")
-	_why=$(sed -n 's/^error: //p' "$log" | head -n 1)
-	drop_aside
-	die 2 "$_patch does not apply to ${KERNEL:-$(store log -1 --format=%s "$on")}: ${_why:-see $log}"
-}
-
-# apply: sets applied to the commit that the series files give; touches nobody's files.
-apply() {
-	log=build/log/$ID-am.log
-	mkdir -p build/log
-	[ -n "$(patches)" ] || die 2 "series/$BASE has no patches"
-	new_worktree "$aside" "$on"
-	_gd=$(sparse rev-parse --absolute-git-dir)
-	mkdir -p "$_gd/info"
-	patches | xargs sed -n 's|^diff --git a/\(.*\) b/\(.*\)|/\1\n/\2|p' | sort -u >"$_gd/info/sparse-checkout"
-	sparse read-tree -m -u HEAD
-	set --
-	for _patch in $(patches); do
-		set -- "$@" "$PWD/$_patch"
-	done
-	# Plain am: a three-way merge would hide that a patch was written on something else.
-	sparse am -q --no-3way --committer-date-is-author-date "$@" >"$log" 2>&1 || refuse
-	applied=$(sparse rev-parse HEAD)
-	drop_aside
-}
+on=refs/base/$ID
+# shellcheck source=scripts/apply.sh
+. scripts/apply.sh
 
 # snapshot: prints HEAD, or a commit on top of it with all that is not committed; the tree's own index stays as it is.
 snapshot() {
@@ -93,7 +56,7 @@ reset_tree() {
 
 # series_tree: whatever state the tree is in, to the series as the files have it, or a reason why not.
 series_tree() {
-	what="$ID  $(patches | wc -l) patches on $(store log -1 --format=%s "refs/base/$ID")"
+	what="$ID  $(left | wc -l) patches on $(store log -1 --format=%s "refs/base/$ID")"
 	if [ ! -e "$tree/.git" ]; then
 		apply
 		# The folder may have been removed with commits on its branch.
@@ -131,7 +94,7 @@ or: make tree BASE=$BASE FORCE=1 (the files win; the tree's work is saved under 
 }
 
 lock
-on=${2:-refs/base/$ID}
+[ $# -ne 2 ] || on=$2
 [ $# -eq 2 ] || scripts/source.sh >&2
 case ${1:-} in
 --apply)
