@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # static.sh - what the series touches in KVM, with sparse and for its use of the stack, base and series compared.
 # Usage: [BASE=6.12] scripts/static.sh    (after steps.sh, whose objects it uses)
-# Prints "ok - ..." or "not ok - ..." for each. A sparse that make has skipped, and a function that checkstack.pl has
-# not seen, are failures.
+# Prints "ok - ..." or "not ok - ..." for each. A sparse that make has skipped, and a nested.o in which checkstack.pl sees
+# nothing, are failures.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -70,9 +70,8 @@ sparse "$tip" >"$tmp.tip"
 frames >"$tmp.frames"
 sparse "$base" >"$tmp.base"
 frames >"$tmp.old"
-for object in $objects; do
-	grep -q " $object " "$tmp.frames" || echo "checkstack.pl sees no function in $object"
-done >"$tmp.stack"
+# A file of small functions may have no frame at all, such as vmx/main.c with gcc 14; nested.c has some.
+grep -q " arch/x86/kvm/svm/nested\.o " "$tmp.frames" || echo "checkstack.pl sees no function in nested.o" >"$tmp.stack"
 # What is as large on the base is not the series' doing.
 awk -v limit="$limit" 'NR == FNR { old[$2 " " $3] = $1; next }
 	$1 >= limit && $1 + 0 > old[$2 " " $3] + 0 { print $2 ": " $3 "() has a frame of " $1 " bytes" }' \
