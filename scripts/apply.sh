@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh - the series files as commits on a base, or on a tree that has a part of them, aside from everybody's work.
-# Sourced after need_base; reads on, the commit to apply to.
+# Sourced after need_base; sets on, the commit to apply to, for who wants another to change.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # BASE, ID, KERNEL: set by need_base; on: by the script
+# shellcheck disable=SC2154 # BASE, ID, KERNEL: set by need_base
 
+on=refs/base/$ID
 aside=build/apply/$ID
 kvm_tests=tools/testing/selftests/kvm
 
@@ -63,13 +64,10 @@ list_test() {
 
 # am PATCH: plain, as a three-way merge would hide that a patch was written on something else.
 am() {
-	_file=$(moved "$PWD/$1")
-	case $_file in
-	*.moved/*)
-		sparse am -q --no-3way --committer-date-is-author-date --exclude="$kvm_tests/Makefile" "$_file" && list_test "$_file"
-		;;
-	*) sparse am -q --no-3way --committer-date-is-author-date "$_file" ;;
-	esac >>"$log" 2>&1
+	_file=$(moved "$PWD/$1") _moved=''
+	[ "$_file" = "$PWD/$1" ] || _moved=yes
+	sparse am -q --no-3way --committer-date-is-author-date ${_moved:+"--exclude=$kvm_tests/Makefile"} "$_file" >>"$log" 2>&1 || return
+	[ -z "$_moved" ] || list_test "$_file" >>"$log" 2>&1
 }
 
 # apply: sets applied to the commit that the series files give; touches nobody's files.

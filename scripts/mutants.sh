@@ -15,7 +15,6 @@ cd "$(dirname "$0")/.."
 need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
-on=refs/base/$ID
 # shellcheck source=scripts/apply.sh
 . scripts/apply.sh
 # shellcheck source=scripts/mutants-boot.sh
@@ -29,7 +28,7 @@ export CPU QEMU_ARGS
 src=build/src/$ID
 obj=$PWD/build/obj/$VARIANT
 
-# mutants: all of this base, one a line: NAME @ FILE @ SCRIPT [@ NOTE]
+# mutants: all of this base, one a line: NAME @ SCRIPT [@ NOTE]
 mutants() {
 	echo 'none @  @ control: the check as it is'
 	for _n in $(seq 0 31); do
@@ -116,9 +115,10 @@ wanted=$(mutants | all_wanted)
 scripts/deps.sh build run
 lab/boot.sh --check
 lock
-need_patched
+need_snapshot
 ! passed_over arch/x86/kvm/svm/nested.c ||
 	die 2 "lab/mutants has mistakes in the check of series/$BASE, and $KERNEL has one of its own: make run, probe and fuzz judge that"
+need_patched
 trap 'g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$out/mutant"

@@ -17,7 +17,6 @@ need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
 
-on=refs/base/$ID
 # shellcheck source=scripts/apply.sh
 . scripts/apply.sh
 # With DEBUG=1, need_patched makes the name plain for the patched kernel without debugging options.

@@ -11,7 +11,6 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 need_base
 tree=build/tree/$ID
-on=refs/base/$ID
 # shellcheck source=scripts/apply.sh
 . scripts/apply.sh
 
