@@ -70,7 +70,6 @@ build_kernel() {
 
 build_tests() {
 	switch_source
-	configure
 	kmake headers
 	tests=$obj/selftests
 	set --

@@ -17,12 +17,16 @@ lock
 src=build/src/$ID
 ref=refs/base/$ID
 
-# import: the package becomes a commit with nothing of today in it, and its unpacked files the worktree.
+# import: the package becomes a commit with nothing of today in it, and its unpacked files the worktree: all but those of
+# lab/source.exclude, which would be two thirds of it.
 import() {
 	none=$(store commit-tree -m none "$(store mktree </dev/null)")
 	new_worktree "$src.tmp" "$none"
+	sed -n "/^[^#]/s|^|$PACKAGE/|p" lab/source.exclude >"$src.exclude"
 	dpkg-deb --fsys-tarfile "build/pkg/${PACKAGE}_${version}_all.deb" |
-		tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc | tar -xf - -C "$src.tmp" --strip-components=1
+		tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
+		tar -xf - -C "$src.tmp" --strip-components=1 --anchored --exclude-from="$src.exclude"
+	rm "$src.exclude"
 	# Threshold 1 makes one pack of it all, not 86,000 files; -f for Debian's .gitignore, which hides them all.
 	g -C "$src.tmp" -c core.bigFileThreshold=1 -c core.compression=1 add -f .
 	imported=$(g -C "$src.tmp" write-tree)

@@ -25,10 +25,11 @@ make_kernel() {
 		g format-patch -q -N -o "$t/repo/series/1.0" HEAD^ && g reset -q --hard HEAD^)
 }
 
-# package NAME VERSION FOLDER: what is in $linux, as Debian packages it.
+# package NAME VERSION FOLDER: what is in $linux, as Debian packages it, and a driver that the lab has no use for.
 package() {
-	mkdir -p "$t/deb/DEBIAN" "$t/deb/usr/src" "$3"
-	tar -C "$linux" -cJf "$t/deb/usr/src/linux-source.tar.xz" --exclude=.git --transform 's,^\.,linux,' .
+	mkdir -p "$t/deb/DEBIAN" "$t/deb/usr/src" "$t/driver/drivers/gpu/drm" "$3"
+	echo 'int gpu;' >"$t/driver/drivers/gpu/drm/gpu.c"
+	tar -cJf "$t/deb/usr/src/linux-source.tar.xz" --exclude=.git --transform "s,^\.,$1," -C "$linux" . -C "$t/driver" .
 	printf '%s\n' "Package: $1" "Version: $2" 'Architecture: all' 'Maintainer: lab' 'Description: none' >"$t/deb/DEBIAN/control"
 	dpkg-deb -Znone -b "$t/deb" "$3/${1}_${2}_all.deb" >/dev/null
 }
