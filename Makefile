@@ -6,12 +6,14 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE
+export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
 	@echo
 	@echo '  make run     build BASE with and without the series, boot both, compare the verdicts'
+	@echo '  make stock   the same on Debian'\''s own kernel, as shipped and with its KVM modules rebuilt (FLAVOUR=, RELEASE=)'
+	@echo '  make modules KVM'\''s modules with the series for a host that runs RELEASE (RELEASE=$$(uname -r); TRY=1: tried in a guest)'
 	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
@@ -58,6 +60,12 @@ shell:
 caps:
 	@scripts/caps.sh
 
+stock:
+	@scripts/stock.sh
+
+modules:
+	@scripts/stock.sh --modules
+
 mutants:
 	@scripts/mutants.sh
 
@@ -68,7 +76,7 @@ migrate:
 	@scripts/migrate.sh
 
 nested:
-	@scripts/nested.sh
+	@scripts/$(if $(STOCK),stock.sh --nested,nested.sh)
 
 bench:
 	@scripts/bench.sh
@@ -110,4 +118,4 @@ fresh:
 clean:
 	@scripts/clean.sh
 
-.PHONY: help run shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean
+.PHONY: help run stock modules shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean

@@ -19,7 +19,7 @@ cd "$(dirname "$0")/.."
 need_base
 what=${1:-}
 # A debugged kernel does not need other tests.
-case $what in *tests) DEBUG='' VARIANT=$ID ;; esac
+case $what in *tests) DEBUG='' STOCK='' VARIANT=$ID ;; esac
 src=build/src/$ID
 obj=$PWD/build/obj/$VARIANT
 out=build/out/$VARIANT/$what
@@ -109,6 +109,8 @@ input() {
 	esac
 }
 
+# Debian's own kernel is there already.
+case ${STOCK:+stock}.$what in stock.base | stock.patched) exec scripts/stock-build.sh "$what" ;; esac
 lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;

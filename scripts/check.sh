@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE
+unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
 mkdir -p build
 results=build/check.results
 : >"$results"
@@ -58,6 +58,22 @@ most_patches_first() {
 	done | sort -rn | cut -d' ' -f2
 }
 
+# release: this machine's, as Debian calls it.
+release() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+}
+
+# own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
+own_kernel() {
+	case $(release) in
+	bookworm) _base=6.1 ;;
+	trixie) _base=6.12 ;;
+	*) echo "ok - modules for a host # SKIP this is neither Debian 12 nor 13"; return ;;
+	esac
+	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 scripts/stock.sh --modules
+}
+
 # bare_system: a system with nothing in it, of the other Debian; in one, and without root, there is none to be made.
 bare_system() {
 	if [ -n "${LAB_FRESH:-}" ]; then
@@ -90,6 +106,7 @@ for base; do
 		part "$base: $(echo "$what" | tr _ ' ')" scripts/check-base.sh "$what" "$base"
 	done
 done
+part "Debian's kernel" own_kernel
 part "a bare system" bare_system
 
 skipped=$(grep -ciE '^ok .*# skip' "$results")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # deps.sh - the Debian packages that a command needs: installed where the user is root, else named.
-# Usage: scripts/deps.sh GROUP...   (tree build run shell check clang docs quilt send fresh)
+# Usage: scripts/deps.sh GROUP...   (tree build run shell check clang docs quilt send stock fresh)
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,9 +19,10 @@ packages() {
 	clang) echo clang-19 lld-19 llvm-19 ;;
 	docs) echo python3-sphinx python3-yaml make ;;
 	quilt) echo quilt dpkg-dev kmod xz-utils ;;
+	stock) echo binutils kmod xz-utils zstd ;;
 	fresh) echo debootstrap util-linux ;;
 	send) echo b4 git-email libmailtools-perl binutils ;;
-	*) die 2 "no group '$1'; there are tree, build, run, shell, check, clang, docs, quilt, send, fresh" ;;
+	*) die 2 "no group '$1'; there are tree, build, run, shell, check, clang, docs, quilt, send, stock, fresh" ;;
 	esac
 }
 

@@ -4,8 +4,8 @@
 # Usage: [SUITE=bookworm|trixie] [BASE=6.12] scripts/fresh.sh [--part | COMMAND...]
 #   without SUITE  both, one after the other
 #   COMMAND        this one alone, on what the last run has left in lab/
-#   --part         what make check has time for, on the release that this machine is not: the programs of lab/, the
-#                  selftests of all bases with -Werror, and make run of BASE
+#   --part         what make check has time for, on the release that this machine is not: make stock of the two bases whose
+#                  kernels that release has, the programs of lab/, and the selftests of all bases with -Werror
 # build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
 # command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
 # Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
@@ -79,7 +79,7 @@ try() {
 	[ ! -t 1 ] || printf '  %-8s%s ...' FRESH "$suite: $_what"
 	inside "$@" >"$_log" 2>&1 </dev/null || _rc=$?
 	[ ! -t 1 ] || printf '\r\033[K'
-	grep -E '^  (NOTE|FETCH|INSTALL|KERNEL|TESTS|BOOT) |^[0-9]+ passed|# SKIP|^PASS' "$_log" | sed 's/^ */#   /' || :
+	grep -E '^  (NOTE|FETCH|INSTALL|IMPORT|KERNEL|MODULES|TESTS|BOOT|TRY) |^[0-9]+ passed|# SKIP|^PASS' "$_log" | sed 's/^ */#   /' || :
 	if [ "$_rc" -eq 0 ]; then
 		echo "ok - $suite: $_what  $(took "$_t")"
 	else
@@ -89,9 +89,19 @@ try() {
 	fi
 }
 
-# part: one base is built and booted, and whatever a compiler warns about is found on all.
+# stocks: the bases of which the release has a kernel, and the compiler that built it.
+stocks() {
+	case $suite in
+	bookworm) echo 6.1 6.12 ;;
+	*) echo 6.12 7.3 ;;
+	esac
+}
+
+# part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
 part() {
-	try "make run BASE=$BASE" make run BASE="$BASE"
+	for _base in $(stocks); do
+		try "make stock BASE=$_base" make stock BASE="$_base"
+	done
 	# shellcheck disable=SC2016 # the shell in there expands it
 	try "lab's programs, selftests of all bases with -Werror" sh -euc '
 		scripts/deps.sh build
@@ -108,6 +118,11 @@ part() {
 all() {
 	try "make run BASE=$BASE" make run BASE="$BASE"
 	try "make check" make check
+	for _base in $(stocks); do
+		try "make stock BASE=$_base" make stock BASE="$_base"
+		try "make modules BASE=$_base" make modules TRY=1 FLAVOUR=cloud-amd64 BASE="$_base"
+	done
+	try "make stock FLAVOUR=amd64" make stock FLAVOUR=amd64 BASE="$BASE"
 	try "deps.sh shell" sh -euc 'scripts/deps.sh shell; busybox true'
 	try "make tree export" make tree export BASE="$BASE"
 	try "make port" make port FROM=6.12 BASE=6.1 PATCH=0003

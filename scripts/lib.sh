@@ -79,10 +79,11 @@ need_base() {
 	for _key in PACKAGE VERSION SHA256 SUITE TREE STANDS_FOR; do
 		eval "[ -n \"\$$_key\" ]" || die 2 "$_file: $_key is missing"
 	done
-	ID=$BASE${KERNEL:+-kernel}
+	# Another source of the same base, for a kernel of Debian's that is made of it, has a place of its own.
+	ID=${LAB_ID:-$BASE${KERNEL:+-kernel}}
 	# What the kernels are built and booted as; trees and tests do not differ.
 	# shellcheck disable=SC2034 # as above
-	VARIANT=$ID${DEBUG:+-debug}
+	VARIANT=$ID${STOCK:+-$STOCK}${DEBUG:+-debug}
 	export BASE KERNEL
 }
 

@@ -2,7 +2,7 @@
 # nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2.
 # Sourced after vm.sh.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # out, run: set by vm.sh
+# shellcheck disable=SC2154 # out, run: set by vm.sh; slower, l2_memory: by nested.sh
 
 qemu=${QEMU:-qemu-system-x86_64}
 firmware='qboot.rom pvh.bin'
@@ -22,13 +22,17 @@ add_qemu() {
 }
 
 # level base|patched ROOT: the initramfs of one level, but for its suite. lab/nested/level.c loads KVM, later than init would.
+# What Debian's kernel needs for the disk, init loads.
 level() {
 	mkdir -p "$2/modules" "$2/tests"
 	cp build/lab/init "$2/init"
 	cp "$out/$1"/*.ko "$2/modules/"
-	for _ko in irqbypass.ko kvm.ko kvm-amd.ko; do
+	for _ko in $(modules_of "$1"); do
 		[ ! -f "$2/modules/$_ko" ] || echo "$_ko"
 	done >"$2/modules/late"
+	if [ -d "$out/$1/disk" ]; then
+		cp "$out/$1/disk"/* "$2/modules/"
+	fi
 }
 
 # pack ROOT FILE: the folder as an initramfs, in its place.
@@ -52,10 +56,10 @@ images() {
 		_dir=$run/$_which
 		level "$_which" "$_dir/l2"
 		cp build/lab/work "$_dir/l2/tests/"
-		echo "150 work ${FAIL:-}" >"$_dir/l2/suite"
+		echo "$((150 * slower)) work ${FAIL:-}" >"$_dir/l2/suite"
 		level "$_which" "$_dir/l1"
 		cp build/lab/level "$_dir/l1/tests/"
-		echo '230 level -n 2 -t 210 -m 192M -d' >"$_dir/l1/suite"
+		echo "$((230 * slower)) level -n 2 -t $((210 * slower)) -m $l2_memory -d ${STOCK:+-a}" >"$_dir/l1/suite"
 		host_of "$_which" "$_dir/l1" "$_dir/l2"
 		level "$_which" "$_dir/l0"
 		cp build/lab/level "$_dir/l0/tests/"

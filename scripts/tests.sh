@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE SUITE V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
+unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE SUITE FLAVOUR RELEASE TRY V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
 scripts/deps.sh tree build run
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")
@@ -134,6 +134,9 @@ expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref
 
 # shellcheck source=scripts/tests-port.sh
 . scripts/tests-port.sh
+
+# shellcheck source=scripts/tests-stock.sh
+. scripts/tests-stock.sh
 
 # shellcheck source=scripts/tests-run.sh
 . scripts/tests-run.sh

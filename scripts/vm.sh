@@ -23,7 +23,9 @@ lab_programs() {
 # suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
 # that checks itself takes its time.
 suite() {
+	# So is Debian's own, with all its mitigations.
 	_slower=${DEBUG:+4} _lacks=''
+	_slower=${_slower:-${STOCK:+3}}
 	while read -r seconds name arguments; do
 		case $seconds in
 		[0-9]*) ;;
@@ -57,14 +59,19 @@ need_patched() {
 	need_snapshot
 	scripts/build.sh patched
 	scripts/build.sh tests
-	if [ "$VARIANT" != "$ID" ]; then
+	if [ -n "${DEBUG:-}" ]; then
 		DEBUG='' scripts/build.sh patched
 		ln -sfn "../$ID/patched" "$out/plain"
-		ln -sfn "../$ID/tests" "$out/tests"
 	fi
+	[ "$VARIANT" = "$ID" ] || ln -sfn "../$ID/tests" "$out/tests"
 	lab_programs "$@"
 	mkdir -p "$run"
 	suite >"$run/suite"
+}
+
+# modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.
+modules_of() {
+	cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko
 }
 
 # image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
@@ -76,7 +83,8 @@ image() {
 	cp build/lab/init "$root/init"
 	cp "$_suite" "$root/suite"
 	cp "$out/$1"/*.ko "$root/modules/"
-	for ko in irqbypass.ko kvm.ko "kvm-amd.ko ${KVM_AMD:-}"; do
+	for ko in $(modules_of "$1"); do
+		[ "$ko" != kvm-amd.ko ] || ko="$ko ${KVM_AMD:-}"
 		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
 	done >"$root/modules/order"
 	shift 2

@@ -323,6 +323,9 @@ int main(int argc, char *argv[])
 		if (more != code)
 			code = UNKNOWN;
 	}
+	if (code == NOT_CHECKED || code == HARDWARE_ONLY)
+		printf("\nTwo ways out: a kernel with the patches (series/), or KVM's modules with them for this one (make modules RELEASE=%s)\n",
+		       name.release);
 	printf("\n%s\n", words[code]);
 	return code;
 }

@@ -5,11 +5,13 @@
  * KTAP. L0 runs it for L1, and L1 for L2.
  *
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o level level.c
- * Usage: level -n LEVEL -t SECONDS -m MEMORY [-c CPU] [-d] [-T]
+ * Usage: level -n LEVEL -t SECONDS -m MEMORY [-c CPU] [-a] [-d] [-T]
  *   -n  the guest's level: 1 or 2
  *   -t  the guest's wall-clock limit
  *   -m  its memory, as QEMU has it
  *   -c  its CPU, as QEMU has it (host)
+ *   -a  the guest's kernel has ACPI, and finds a disk by it; else on its command
+ *       line
  *   -d  a disk for the guest; in the end it has to hold what disk.h says
  *   -T  count the events that the guest injects into its own guests, and the
  *       VMRUNs that KVM refuses, from tracepoints
@@ -68,7 +70,7 @@ static unsigned long refused, lost;
 
 static const char *level = "1", *memory = "256M", *cpu = "host";
 static long seconds = 60;
-static bool with_disk, with_trace;
+static bool with_acpi, with_disk, with_trace;
 
 static char reached[NAME_SIZE] = "nothing";
 static char stopped[NAME_SIZE];		/* why QEMU gave up on its guest */
@@ -388,8 +390,13 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 	char *argv[64] = {
 		"/qemu/qemu", "-L", "/qemu/firmware",
 		"-nodefaults", "-no-user-config", "-display", "none",
-		/* The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. */
-		"-machine", "microvm,acpi=off,isa-serial=off,kernel-irqchip=split",
+		/*
+		 * The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. A kernel with
+		 * ACPI polls a clock that is not there for half a minute.
+		 */
+		"-bios", "qboot.rom", "-machine",
+		with_acpi ? "microvm,acpi=on,rtc=on,isa-serial=off,kernel-irqchip=split" :
+			    "microvm,acpi=off,isa-serial=off,kernel-irqchip=split",
 		"-accel", "kvm", "-cpu", (char *)cpu,
 		"-smp", "1", "-m", (char *)memory, "-no-reboot",
 		"-chardev", "stdio,id=qmp,signal=off",
@@ -402,8 +409,9 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 		/*
 		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. Reset by a
 		 * triple fault: a microvm has no keyboard controller, which a kernel polls for minutes before it tries that.
+		 * iomem=relaxed, as work.c maps the disk's registers.
 		 */
-		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t",
+		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t iomem=relaxed",
 	};
 	static char *disk[] = {
 		/* The kernel that L1 is has no file locks. */
@@ -591,7 +599,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	printf("KTAP version 1\n");
-	while ((opt = getopt(argc, argv, "n:t:m:c:dT")) != -1) {
+	while ((opt = getopt(argc, argv, "n:t:m:c:adT")) != -1) {
 		if (opt == 'n')
 			level = optarg;
 		else if (opt == 't')
@@ -600,6 +608,8 @@ int main(int argc, char **argv)
 			memory = optarg;
 		else if (opt == 'c')
 			cpu = optarg;
+		else if (opt == 'a')
+			with_acpi = true;
 		else if (opt == 'd')
 			with_disk = true;
 		else if (opt == 'T')

@@ -372,7 +372,7 @@ static bool no_page(void)
  */
 static char *device;
 
-/* Where the disk's registers are, or 0. */
+/* Where the disk's registers are, or 0; by ACPI they have the name of the device there. */
 static unsigned long disk_registers(void)
 {
 	FILE *iomem = fopen("/proc/iomem", "re");
@@ -380,7 +380,8 @@ static unsigned long disk_registers(void)
 	char line[128];
 
 	while (iomem && fgets(line, sizeof(line), iomem))
-		if (strstr(line, " virtio-mmio.") && sscanf(line, "%lx-", &start) == 1)
+		if ((strstr(line, " virtio-mmio.") || strstr(line, " LNRO0005:")) &&
+		    sscanf(line, "%lx-", &start) == 1)
 			found = start;
 	if (iomem)
 		fclose(iomem);
@@ -393,7 +394,7 @@ static bool map_device(void)
 	int fd;
 
 	if (!registers)
-		return say(false, "no virtio-mmio in /proc/iomem");
+		return say(false, "no disk in /proc/iomem");
 	fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return failed("/dev/mem");

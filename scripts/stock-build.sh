@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# stock-build.sh - the modules of Debian's kernel $STOCK, out of what stock.sh has unpacked, in build/out/$VARIANT.
+# Usage: STOCK=RELEASE scripts/stock-build.sh base|patched    (called by build.sh)
+#   base     the image and its modules as shipped
+#   patched  the image, and KVM's modules made of what is in build/tree/$ID, with the image's headers, configuration and compiler
+# LAB_SNAPSHOT: a commit of that tree, if the caller has one. LAB_MODULES: kvm-intel, too, if it is to be rebuilt.
+# No kernel is compiled: KVM's two folders go where the headers package would have them in a whole tree.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+need_base
+what=$1
+stock=$PWD/build/stock/$STOCK
+root=$stock/root
+out=build/out/$VARIANT/$what
+modules=$root/lib/modules/$STOCK/kernel
+# Debian 13 has merged /lib into /usr.
+[ -d "$modules" ] || modules=$root/usr/lib/modules/$STOCK/kernel
+headers=$root/usr/src/linux-headers-$STOCK
+
+# file_of MODULE: where the image has it.
+file_of() {
+	find "$modules" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
+}
+
+# order MODULE: its name as a file, after those of all that it depends on; nothing if it is built in.
+order() {
+	[ -n "$(file_of "$1")" ] || return 0
+	for _d in $(/sbin/modinfo -F depends "$(file_of "$1")" | tr , ' '); do
+		(order "$_d")
+	done
+	_f=$(file_of "$1")
+	_f=${_f##*/}
+	echo "${_f%.ko*}.ko"
+}
+
+# take DIR MODULE...: these modules, with all that they depend on, in DIR, and their order there.
+take() {
+	_dir=$1
+	shift
+	mkdir -p "$_dir"
+	for _m; do
+		order "$_m"
+	done | awk '!seen[$0]++' >"$_dir/order"
+	while read -r _ko; do
+		_f=$(file_of "${_ko%.ko}")
+		case $_f in
+		*.xz) xz -dc "$_f" >"$_dir/$_ko" ;;
+		*.zst) zstd -qdc "$_f" >"$_dir/$_ko" ;;
+		*) cp "$_f" "$_dir/$_ko" ;;
+		esac
+	done <"$_dir/order"
+}
+
+# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; and what finds the
+# disk of make nested.
+shipped() {
+	sh "build/src/$ID/scripts/extract-vmlinux" "$root/boot/vmlinuz-$STOCK" >"$out.tmp/vmlinux"
+	take "$out.tmp" kvm-amd
+	take "$out.tmp/disk" virtio_mmio virtio_blk
+}
+
+# sources: KVM's folders of the commit, of which only files that differ are written, and the other headers of the series.
+sources() {
+	if [ ! -e "$stock/src/.git" ]; then
+		new_worktree "$stock/src" "$commit"
+		_gd=$(g -C "$stock/src" rev-parse --absolute-git-dir)
+		mkdir -p "$_gd/info"
+		printf '%s\n' /arch/x86/kvm/ /virt/kvm/ >"$_gd/info/sparse-checkout"
+	fi
+	g -C "$stock/src" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false checkout -q -f --detach "$commit"
+	common=$(readlink -f "$root"/usr/src/linux-headers-*-common*)
+	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
+	mkdir -p "$common/virt"
+	ln -sfn "$stock/src/virt/kvm" "$common/virt/kvm"
+	sed -i "s| /usr/src/| $root/usr/src/|" "$headers/Makefile"
+	for _h in $(store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include); do
+		store show "$commit:$_h" >"$stock/header"
+		cmp -s "$stock/header" "$common/$_h" || cp "$stock/header" "$common/$_h"
+	done
+}
+
+# wanted: the modules to rebuild. All that link to kvm.ko must come from one build if it or a header changes; a verdict needs
+# no kvm-intel. LAB_MODULES: all that a host may have.
+wanted() {
+	if store diff --quiet "refs/base/$ID" "$commit" -- include virt arch/x86 ':!arch/x86/kvm/svm'; then
+		echo kvm-amd
+	else
+		echo kvm kvm-amd ${LAB_MODULES:+kvm-intel}
+	fi
+}
+
+# rebuilt: with the flags of the image but for debugging information, which would be stripped.
+rebuilt() {
+	shipped
+	sources
+	for _ko in $(wanted); do
+		echo "$_ko.ko"
+	done >"$out.tmp/rebuilt"
+	# shellcheck disable=SC2046 # one word a module
+	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= \
+		M="$stock/src/arch/x86/kvm" $(cat "$out.tmp/rebuilt")
+	while read -r _ko; do
+		strip -g -o "$out.tmp/$_ko" "$stock/src/arch/x86/kvm/$_ko"
+	done <"$out.tmp/rebuilt"
+}
+
+input() {
+	cat "$stock/version"
+	[ "$what" = base ] || wanted
+	[ "$what" = base ] || store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"
+}
+
+lock
+[ "$what" = base ] || commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)}
+mkdir -p "build/out/$VARIANT"
+input >"$out.input"
+if ! cmp -s "$out.input" "$out/input"; then
+	rm -rf "$out.tmp"
+	mkdir -p "$out.tmp"
+	case $what in
+	base) stage SHIPPED "$STOCK" shipped ;;
+	patched) stage MODULES "$STOCK  $(wanted)" rebuilt ;;
+	esac
+	mv "$out.input" "$out.tmp/input"
+	rm -rf "$out"
+	mv "$out.tmp" "$out"
+fi

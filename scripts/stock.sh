@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# stock.sh - Debian's own kernel: the verdict on it as shipped, and with only its KVM modules rebuilt with the series.
+# Usage: [BASE=6.12] [FLAVOUR=cloud-amd64] [RELEASE=6.12.117+deb12-amd64] [TEST=...] [TRACE=1] [KVM_AMD=...] \
+#        scripts/stock.sh [--modules | --nested]
+#   FLAVOUR     amd64 or rt-amd64 instead; of the kernel whose version is that of the base's source
+#   RELEASE     a certain kernel, as uname -r says it; its source has to be had in the same version
+#   --nested    three levels, all of them with that kernel (nested.sh)
+#   --modules   boots nothing, but leaves the modules for a host that runs RELEASE in build/modules/RELEASE
+# Nothing is installed on this machine. What is booted, and how it is judged, is run.sh's.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+# The modules are for this host, unless told. A release names its base.
+[ "${1:-}" != --modules ] || [ -n "${FLAVOUR:-}" ] || RELEASE=${RELEASE:-$(uname -r)}
+case ${RELEASE:-} in
+*.*)
+	BASE=$(echo "$RELEASE" | cut -d. -f1,2)
+	[ -f "series/$BASE/base" ] || die 2 "RELEASE=$RELEASE: there is no series for $BASE"
+	;;
+?*) die 2 "RELEASE=$RELEASE is not what uname -r says of a kernel of Debian's" ;;
+esac
+need_base
+# shellcheck source=scripts/apt.sh
+. scripts/apt.sh
+FLAVOUR=${FLAVOUR:-cloud-amd64} RELEASE=${RELEASE:-}
+log=$PWD/build/log/$BASE-stock.log
+
+# pick: "RELEASE VERSION" of the kernel that is asked for, out of apt's records on standard input: by its name, or by $have, the
+# version of the source that the lab has.
+pick() {
+	awk -v release="$RELEASE" -v flavour="-$FLAVOUR" -v have="$have" '
+		/^Package: / { name = $2 }
+		/^Version: / && name ~ /^linux-image-[0-9]/ {
+			r = substr(name, 13)
+			sub(/-unsigned$/, "", r)
+			tail = substr(r, length(r) - length(flavour) + 1)
+			if (release != "" ? r == release : $2 == have && tail == flavour && r !~ ("-(cloud|rt)" flavour "$"))
+				found = r " " $2
+		}
+		END { print found }'
+}
+
+# image: the kernel that is asked for: one that is unpacked here, or else out of all that apt knows, which takes a while.
+image() {
+	_here=$(find build/stock -mindepth 2 -maxdepth 2 -name version -exec cat {} + 2>/dev/null |
+		sed 's/\(.*\) \(.*\)/Package: linux-image-\1\nVersion: \2/' | pick)
+	if [ -n "$_here" ]; then
+		echo "$_here"
+	else
+		apt apt-cache dumpavail | pick
+	fi
+}
+
+# get NAME: that package, in $version, in build/pkg; sets file.
+get() {
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
+	[ -z "$file" ] || return 0
+	rm -rf build/pkg/new
+	mkdir -p build/pkg/new
+	(cd build/pkg/new && apt apt-get -q download "$1=$version") >>"$log" 2>&1 || return 1
+	mv build/pkg/new/*.deb build/pkg/
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
+	[ -n "$file" ]
+}
+
+# unpack NAME...: these packages, in the root of the kernel.
+unpack() {
+	for _name; do
+		get "$_name" || { echo "no $_name $version from this machine's Debian mirror (log: $log)"; return 1; }
+		dpkg-deb -x "$file" "$root"
+	done
+}
+
+# fetch_image: the kernel and its modules, as they would be in /.
+fetch_image() {
+	rm -rf "$root"
+	mkdir -p "$root"
+	get "linux-image-$release" || get "linux-image-$release-unsigned"
+	dpkg-deb -x "$file" "$root"
+}
+
+# fetch_headers: what building a module for that kernel takes.
+fetch_headers() {
+	unpack "linux-headers-$release"
+	# shellcheck disable=SC2046 # one word a package
+	unpack $(dpkg-deb -f "$file" Depends | tr ',|' '\n' |
+		sed -n 's/^ *\(linux-headers-[^ ]*-common[^ ]*\|linux-kbuild-[^ ]*\).*/\1/p' | sort -u)
+	echo "$release $version" >"$dir/version"
+}
+
+# fit: what cannot be is said before anything is built.
+fit() {
+	_config=$root/boot/config-$release
+	case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$_config") in
+	m) ;;
+	y) die 2 "$release has KVM built in: no module can replace it" ;;
+	*) die 2 "$release cannot run nested guests on AMD: its configuration has no KVM_AMD" ;;
+	esac
+	_gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$_config")
+	command -v "x86_64-linux-gnu-gcc-$_gcc" >/dev/null ||
+		die 2 "$release was built by gcc $_gcc, as its modules have to be, and there is no gcc-$_gcc here: $(gcc --version | head -n 1)"
+}
+
+[ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
+scripts/deps.sh tree build run stock
+lock
+mkdir -p build/log build/pkg
+: >"$log"
+# The lab's source says which kernel, unless the kernel says which source.
+need_store
+have=$(store log -1 --format=%s "refs/base/$BASE" -- 2>/dev/null | cut -d' ' -f2)
+if [ -z "$RELEASE" ]; then
+	if [ -z "$have" ] || [ -n "${UPDATE:-}" ] || ! dpkg --compare-versions "$have" ge "$VERSION"; then
+		have=$(flock build/pkg.lock scripts/fetch.sh)
+	fi
+	LAB_RELEASE=$have
+fi
+found=$(image)
+[ -n "$found" ] || { open_private >>"$log" 2>&1 && found=$(image); } || :
+[ -n "$found" ] ||
+	die 2 "no linux-image-${RELEASE:-*-$FLAVOUR of version $have} from this machine's Debian mirror (log: $log)"
+release=${found% *} version=${found#* }
+dir=build/stock/$release root=build/stock/$release/root
+if [ ! -e "$dir/version" ]; then
+	stage FETCH "linux-image-$release $version" fetch_image >&2
+fi
+fit
+if [ "$version" != "$have" ]; then
+	# Another source than the lab has: beside it.
+	export LAB_ID="$BASE-$version"
+	LAB_RELEASE=$version
+	[ -f "$(deb_of "$version")" ] || download "$version" >>"$log" 2>&1 ||
+		die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
+fi
+export STOCK="$release" LAB_RELEASE
+# To import the source keeps one core busy.
+headers=''
+if [ ! -e "$dir/version" ]; then
+	stage FETCH "linux-headers-$release, and what they depend on" fetch_headers >&2 &
+	headers=$!
+fi
+scripts/source.sh
+[ -z "$headers" ] || wait "$headers" || exit 3
+case ${1:-} in
+--modules) exec scripts/modules.sh ;;
+--nested) exec scripts/nested.sh ;;
+'') exec scripts/run.sh ;;
+*) die 2 "usage: scripts/stock.sh [--modules | --nested]" ;;
+esac
