@@ -58,7 +58,7 @@ take() {
 # shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; and what finds the
 # disk of make nested.
 shipped() {
-	sh "build/src/$ID/scripts/extract-vmlinux" "$root/boot/vmlinuz-$STOCK" >"$out.tmp/vmlinux"
+	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
 	take "$out.tmp" kvm-amd
 	take "$out.tmp/disk" virtio_mmio virtio_blk
 }

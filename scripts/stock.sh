@@ -25,81 +25,19 @@ esac
 need_base
 # shellcheck source=scripts/apt.sh
 . scripts/apt.sh
+# shellcheck source=scripts/stock-packages.sh
+. scripts/stock-packages.sh
 FLAVOUR=${FLAVOUR:-cloud-amd64} RELEASE=${RELEASE:-}
 log=$PWD/build/log/$BASE-stock.log
 
-# pick: "RELEASE VERSION" of the kernel that is asked for, out of apt's records on standard input: by its name, or by $have, the
-# version of the source that the lab has.
-pick() {
-	awk -v release="$RELEASE" -v flavour="-$FLAVOUR" -v have="$have" '
-		/^Package: / { name = $2 }
-		/^Version: / && name ~ /^linux-image-[0-9]/ {
-			r = substr(name, 13)
-			sub(/-unsigned$/, "", r)
-			tail = substr(r, length(r) - length(flavour) + 1)
-			if (release != "" ? r == release : $2 == have && tail == flavour && r !~ ("-(cloud|rt)" flavour "$"))
-				found = r " " $2
-		}
-		END { print found }'
-}
-
-# image: the kernel that is asked for: one that is unpacked here, or else out of all that apt knows, which takes a while.
-image() {
-	_here=$(find build/stock -mindepth 2 -maxdepth 2 -name version -exec cat {} + 2>/dev/null |
-		sed 's/\(.*\) \(.*\)/Package: linux-image-\1\nVersion: \2/' | pick)
-	if [ -n "$_here" ]; then
-		echo "$_here"
-	else
-		apt apt-cache dumpavail | pick
-	fi
-}
-
-# get NAME: that package, in $version, in build/pkg; sets file.
-get() {
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
-	[ -z "$file" ] || return 0
-	rm -rf build/pkg/new
-	mkdir -p build/pkg/new
-	(cd build/pkg/new && apt apt-get -q download "$1=$version") >>"$log" 2>&1 || return 1
-	mv build/pkg/new/*.deb build/pkg/
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
-	[ -n "$file" ]
-}
-
-# unpack NAME...: these packages, in the root of the kernel.
-unpack() {
-	for _name; do
-		get "$_name" || { echo "no $_name $version from this machine's Debian mirror (log: $log)"; return 1; }
-		dpkg-deb -x "$file" "$root"
-	done
-}
-
-# fetch_image: the kernel and its modules, as they would be in /.
-fetch_image() {
-	rm -rf "$root"
-	mkdir -p "$root"
-	get "linux-image-$release" || get "linux-image-$release-unsigned"
-	dpkg-deb -x "$file" "$root"
-}
-
-# fetch_headers: what building a module for that kernel takes.
-fetch_headers() {
-	unpack "linux-headers-$release"
-	# shellcheck disable=SC2046 # one word a package
-	unpack $(dpkg-deb -f "$file" Depends | tr ',|' '\n' |
-		sed -n 's/^ *\(linux-headers-[^ ]*-common[^ ]*\|linux-kbuild-[^ ]*\).*/\1/p' | sort -u)
-	echo "$release $version" >"$dir/version"
-}
-
 # fit: what cannot be is said before anything is built.
 fit() {
-	_config=$root/boot/config-$release
-	case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$_config") in
+	case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$dir/config") in
 	m) ;;
 	y) die 2 "$release has KVM built in: no module can replace it" ;;
 	*) die 2 "$release cannot run nested guests on AMD: its configuration has no KVM_AMD" ;;
 	esac
-	_gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$_config")
+	_gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$dir/config")
 	command -v "x86_64-linux-gnu-gcc-$_gcc" >/dev/null ||
 		die 2 "$release was built by gcc $_gcc, as its modules have to be, and there is no gcc-$_gcc here: $(gcc --version | head -n 1)"
 }

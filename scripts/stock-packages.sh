@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# stock-packages.sh - which of Debian's kernels is meant, and its packages, by apt, unpacked in $root.
+# Sourced by stock.sh after apt.sh.
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # RELEASE, FLAVOUR, have, release, version, dir, root, log: set by stock.sh
+
+# pick: "RELEASE VERSION" of the kernel that is asked for, out of apt's records on standard input: by its name, or by $have, the
+# version of the source that the lab has.
+pick() {
+	awk -v release="$RELEASE" -v flavour="-$FLAVOUR" -v have="$have" '
+		/^Package: / { name = $2 }
+		/^Version: / && name ~ /^linux-image-[0-9]/ {
+			r = substr(name, 13)
+			sub(/-unsigned$/, "", r)
+			tail = substr(r, length(r) - length(flavour) + 1)
+			if (release != "" ? r == release : $2 == have && tail == flavour && r !~ ("-(cloud|rt)" flavour "$"))
+				found = r " " $2
+		}
+		END { print found }'
+}
+
+# image: the kernel that is asked for: one that is unpacked here, or else out of all that apt knows, which takes a while.
+image() {
+	_here=$(find build/stock -mindepth 2 -maxdepth 2 -name version -exec cat {} + 2>/dev/null |
+		sed 's/\(.*\) \(.*\)/Package: linux-image-\1\nVersion: \2/' | pick)
+	if [ -n "$_here" ]; then
+		echo "$_here"
+	else
+		apt apt-cache dumpavail | pick
+	fi
+}
+
+# get NAME: that package, in $version, in build/pkg; sets file.
+get() {
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
+	[ -z "$file" ] || return 0
+	rm -rf build/pkg/new
+	mkdir -p build/pkg/new
+	(cd build/pkg/new && apt apt-get -q download "$1=$version") >>"$log" 2>&1 || return 1
+	mv build/pkg/new/*.deb build/pkg/
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
+	[ -n "$file" ]
+}
+
+# unpack NAME...: these packages, in the root of the kernel.
+unpack() {
+	for _name; do
+		get "$_name" || { echo "no $_name $version from this machine's Debian mirror (log: $log)"; return 1; }
+		dpkg-deb -x "$file" "$root"
+	done
+}
+
+# depends PATTERN: the packages of that name on which $file depends.
+depends() {
+	dpkg-deb -f "$file" Depends | tr ',|' '\n' | sed -n "s/^ *\($1\)\( .*\)\{0,1\}\$/\1/p" | sort -u
+}
+
+# fetch_image: the kernel and its modules, as they would be in /; since 7.0 they are in packages of their own.
+fetch_image() {
+	rm -rf "$root"
+	mkdir -p "$root"
+	get "linux-image-$release" || get "linux-image-$release-unsigned"
+	dpkg-deb -x "$file" "$root"
+	# shellcheck disable=SC2046 # one word a package
+	unpack $(depends "linux-[a-z]*-$(echo "$release" | sed 's/[.+]/[&]/g')")
+	for _f in config vmlinuz; do
+		for _at in "$root/boot/$_f-$release" "$root/usr/lib/modules/$release/$_f"; do
+			[ ! -f "$_at" ] || cp "$_at" "$dir/$_f"
+		done
+	done
+	[ -f "$dir/config" ] || { echo "linux-image-$release has no configuration where others have it"; return 1; }
+}
+
+# fetch_headers: what building a module for that kernel takes.
+fetch_headers() {
+	unpack "linux-headers-$release"
+	# shellcheck disable=SC2046 # one word a package
+	unpack $(depends 'linux-headers-[^ ]*-common[^ ]*') $(depends 'linux-kbuild-[^ ]*')
+	echo "$release $version" >"$dir/version"
+}
