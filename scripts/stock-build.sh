@@ -76,7 +76,7 @@ sources() {
 	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
 	mkdir -p "$common/virt"
 	ln -sfn "$stock/src/virt/kvm" "$common/virt/kvm"
-	sed -i "s| /usr/src/| $root/usr/src/|" "$headers/Makefile"
+	sed -i "s@\\([ =]\\)/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
 	for _h in $(store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include); do
 		store show "$commit:$_h" >"$stock/header"
 		cmp -s "$stock/header" "$common/$_h" || cp "$stock/header" "$common/$_h"
