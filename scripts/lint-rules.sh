@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lint-rules.sh - the rules of lint.sh, one function each: it looks at one patch, which split has taken apart, and prints
 # what is wrong with it, or nothing. Where a rule has a command in the kernel's documents, the function is that command.
-# Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, tags and count.
+# Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, tags, count and tip.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables above: set by lint.sh
 
@@ -27,6 +27,21 @@ numbering() {
 	$(printf %04d "$_n")-*) ;;
 	*) echo "should be number $_n" ;;
 	esac
+}
+
+# has_signs COMMIT: true if all that $dir/there says of the patch is found in it.
+has_signs() {
+	printf '%s\n' "$_signs" | while read -r _ _path _sign; do
+		store grep -qE -e "$_sign" "$1" -- "$_path" || exit 1
+	done
+}
+
+# signs: what $dir/there says of the patch came with it, and not before.
+signs() {
+	_n=$((_n + 1)) _number=${1##*/}
+	_signs=$(grep "^${_number%%-*} " "$dir/there") || { echo "has no line in $dir/there"; return; }
+	has_signs "$tip~$((count - _n))" || echo "its tree has not what $dir/there says of it"
+	! has_signs "$tip~$((count - _n + 1))" || echo "the tree before it has all that $dir/there says of it"
 }
 
 subject() {

@@ -87,6 +87,8 @@ lint() {
 		result "checkpatch" "make tree BASE=$BASE"
 		return
 	fi
+	tip=$(series_tip)
+	rule "what shows that a tree has it" "mend $dir/there, which has a patch's number first" signs
 	rule "C4 functions with ()" "$reword" functions
 	: >"$tmp.err"
 	rule "C12 checkpatch --strict of ${checker##*/}" "mend it in build/tree, then make export BASE=$BASE" checkpatch
