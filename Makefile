@@ -7,6 +7,8 @@ BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch)))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
 export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
+# What the scripts have by this name is a kernel's release, and stock.sh sets it.
+unexport STOCK
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'

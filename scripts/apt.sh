@@ -25,16 +25,16 @@ deb_of() {
 	echo "build/pkg/${PACKAGE}_${1}_all.deb"
 }
 
-# download VERSION: renamed when complete, so that no half file is ever taken for a whole one.
+# download PACKAGE VERSION: into build/pkg when it is complete, so that no half file is ever taken for a whole one.
 download() {
 	rm -rf build/pkg/new
 	mkdir -p build/pkg/new
-	(cd build/pkg/new && apt apt-get -q download "$PACKAGE=$1") || return 1
-	set -- "$1" build/pkg/new/*.deb
+	(cd build/pkg/new && apt apt-get -q download "$1=$2") || return 1
+	set -- "$1 $2" build/pkg/new/*.deb
 	# shellcheck disable=SC2016 # dpkg-deb expands these
 	_is=$(dpkg-deb -W --showformat '${Package} ${Version}' "$2")
-	[ "$_is" = "$PACKAGE $1" ] || { echo "asked for $PACKAGE $1, apt gives $_is"; return 1; }
-	mv "$2" "$(deb_of "$1")"
+	[ "$_is" = "$1" ] || { echo "asked for $1, apt gives $_is"; return 1; }
+	mv "$2" build/pkg/
 }
 
 # is_pinned: true if the file in build/pkg is the one that the series was written on.

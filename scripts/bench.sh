@@ -51,7 +51,7 @@ stack_use() {
 # measure: all of it in $run/bench.
 measure() {
 	exec >"$run/bench"
-	echo "# By make bench: Linux $(store log -1 --format=%s "refs/base/$ID" | cut -d' ' -f2), gcc $(gcc -dumpfullversion), $("${QEMU:-qemu-system-x86_64}" --version | head -n 1 | sed 's/ emulator version//; s/ (.*//'), -icount shift=0"
+	echo "# By make bench: Linux $(base_release), gcc $(gcc -dumpfullversion), $("${QEMU:-qemu-system-x86_64}" --version | head -n 1 | sed 's/ emulator version//; s/ (.*//'), -icount shift=0"
 	counted base >"$run/counts.base"
 	counted patched >"$run/counts.patched"
 	paste -d' ' "$run/counts.base" "$run/counts.patched" | awk '{ print $1, $2, $3, $5, $6 }'

@@ -125,16 +125,7 @@ if [ "$what" = strict-tests ]; then
 	exit
 fi
 
-mkdir -p "build/out/$VARIANT"
-input >"$out.input"
-if ! cmp -s "$out.input" "$out/input"; then
-	rm -rf "$out.tmp"
-	mkdir -p "$out.tmp"
-	case $what in
-	tests) stage TESTS "$ID  KVM selftests" build_tests ;;
-	*) stage KERNEL "$VARIANT  $what" build_kernel ;;
-	esac
-	mv "$out.input" "$out.tmp/input"
-	rm -rf "$out"
-	mv "$out.tmp" "$out"
-fi
+case $what in
+tests) make_out TESTS "$ID  KVM selftests" build_tests ;;
+*) make_out KERNEL "$VARIANT  $what" build_kernel ;;
+esac

@@ -58,19 +58,13 @@ most_patches_first() {
 	done | sort -rn | cut -d' ' -f2
 }
 
-# release: this machine's, as Debian calls it.
-release() {
-	# shellcheck source=/dev/null
-	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-}
-
 # own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
 own_kernel() {
-	case $(release) in
-	bookworm) _base=6.1 ;;
-	trixie) _base=6.12 ;;
-	*) echo "ok - modules for a host # SKIP this is neither Debian 12 nor 13"; return ;;
-	esac
+	_base=$(kernels_of "$(codename)" | cut -d' ' -f1)
+	if [ -z "$_base" ]; then
+		echo "ok - modules for a host # SKIP this is neither Debian 12 nor 13"
+		return
+	fi
 	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 scripts/stock.sh --modules
 }
 

@@ -25,7 +25,7 @@ differs() {
 # check: sets how to what is true of the round trip.
 check() {
 	tip=$(scripts/tree.sh --apply)
-	have=$(release)
+	have=$(base_release)
 	format "refs/base/$ID" "$tip"
 	if [ "$have" = "$VERSION" ]; then
 		compare cmp -s || differs "$have"

@@ -45,11 +45,6 @@ compare() {
 	$_same
 }
 
-# release: the version of the package that the base is.
-release() {
-	store log -1 --format=%s "refs/base/$ID" | cut -d' ' -f2
-}
-
 # refuse_lossy: dies where the files could not hold everything that the tree does.
 refuse_lossy() {
 	[ -e "$tree/.git" ] || die 2 "there is no $tree to export: make tree BASE=$BASE"
@@ -127,7 +122,7 @@ case ${1:-} in
 	refuse_lossy
 	format "refs/base/$ID" "$tip"
 	[ -n "$(ls "$new")" ] || die 2 "$tree has no commit on top of its base: nothing to export"
-	have=$(release)
+	have=$(base_release)
 	[ "$have" = "$VERSION" ] || [ -n "${2:-}" ] || on_pinned
 	{ compare cmp -s && [ -z "${2:-}" ]; } || install "${2:-}"
 	record "$tip"

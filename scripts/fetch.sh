@@ -27,7 +27,7 @@ try() {
 	if [ -f "$(deb_of "$version")" ]; then
 		from="build/pkg, fetched earlier"
 	else
-		download "$version" >>"$log" 2>&1
+		download "$PACKAGE" "$version" >>"$log" 2>&1
 	fi
 }
 

@@ -89,17 +89,9 @@ try() {
 	fi
 }
 
-# stocks: the bases of which the release has a kernel, and the compiler that built it.
-stocks() {
-	case $suite in
-	bookworm) echo 6.1 6.12 ;;
-	*) echo 6.12 7.3 ;;
-	esac
-}
-
 # part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
 part() {
-	for _base in $(stocks); do
+	for _base in $(kernels_of "$suite"); do
 		try "make stock BASE=$_base" make stock BASE="$_base"
 	done
 	# shellcheck disable=SC2016 # the shell in there expands it
@@ -118,7 +110,7 @@ part() {
 all() {
 	try "make run BASE=$BASE" make run BASE="$BASE"
 	try "make check" make check
-	for _base in $(stocks); do
+	for _base in $(kernels_of "$suite"); do
 		try "make stock BASE=$_base" make stock BASE="$_base"
 		try "make modules BASE=$_base" make modules TRY=1 FLAVOUR=cloud-amd64 BASE="$_base"
 	done
@@ -146,8 +138,7 @@ what=all
 case ${1:-} in
 --part)
 	what=part
-	# shellcheck source=/dev/null
-	case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
+	case $(codename) in
 	trixie) suites=bookworm ;;
 	*) suites=trixie ;;
 	esac

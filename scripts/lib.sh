@@ -61,6 +61,35 @@ stage() {
 	say "$_name" "$_what  $(took "$_t")"
 }
 
+# make_out NAME WHAT COMMAND...: a stage whose COMMAND fills $out.tmp, which then takes the place of $out; nothing if $out was made
+# with the same input, which is what the caller's function of that name prints.
+make_out() {
+	# shellcheck disable=SC2154 # out: the caller's
+	mkdir -p "${out%/*}"
+	input >"$out.input"
+	! cmp -s "$out.input" "$out/input" || return 0
+	rm -rf "$out.tmp"
+	mkdir -p "$out.tmp"
+	stage "$@"
+	mv "$out.input" "$out.tmp/input"
+	rm -rf "$out"
+	mv "$out.tmp" "$out"
+}
+
+# codename: this machine's release, as Debian calls it; nothing where os-release has none.
+codename() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+}
+
+# kernels_of RELEASE: the bases of which it has a kernel that its own compiler has built; its own kernel first.
+kernels_of() {
+	case $1 in
+	bookworm) echo 6.1 6.12 ;;
+	trixie) echo 6.12 7.3 ;;
+	esac
+}
+
 # need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
 need_base() {
 	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}

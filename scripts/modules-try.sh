@@ -12,43 +12,28 @@ cd "$(dirname "$0")/.."
 need_base
 # shellcheck source=scripts/vm.sh
 . scripts/vm.sh
-stock=build/stock/$STOCK/root
-
-# add_program ROOT PROGRAM FOLDER: with its libraries, where the loader looks for them.
-add_program() {
-	mkdir -p "$1/$3"
-	cp -L "$2" "$1/$3/"
-	ldd "$2" | awk '/=> \// { print $3 } /^[ \t]*\// { print $1 }' | while read -r _lib; do
-		cp -L --parents "$_lib" "$1/"
-	done
-}
-
-# image: Debian's modules of KVM, and those that they need, as the package has them; kmod and a shell; ours.
-image() {
+# guest: the initramfs, with Debian's modules of KVM, and those that they need, as the package has them; kmod and a shell; ours.
+guest() {
 	root=$run/root
-	mkdir -p "$root/tests" "$root/lib/modules/$STOCK/kernel/arch/x86/kvm"
+	_modules=$root/lib/modules/$STOCK
+	mkdir -p "$root/tests" "$_modules"
 	cp build/lab/init "$root/init"
-	echo "240 modules-try $red $layout" >"$run/suite"
+	echo "240 modules-try $(red_in_state) $layout" >"$run/suite"
 	cp "$run/suite" "$root/suite"
 	cp build/lab/probe "$root/tests/"
 	cp lab/modules-try.sh "$root/tests/modules-try"
 	cp -r "build/modules/$STOCK" "$root/ours"
-	_from=$(dirname "$(find "$stock" -path "*/modules/$STOCK/kernel/arch/x86/kvm")")
-	_from=${_from%/kernel/*}
-	while read -r _ko; do
-		(cd "$_from" && find . -name "$(echo "$_ko" | sed 's/[-_]/[-_]/g')*" -exec cp --parents {} "$OLDPWD/$root/lib/modules/$STOCK/" \;)
-	done <"$out/patched/order"
-	cp "$_from"/modules.builtin* "$_from"/modules.order "$root/lib/modules/$STOCK/"
+	_to=$PWD/$_modules _files=$PWD/$out/patched/files
+	(cd "build/stock/$STOCK/modules" && xargs cp --parents -t "$_to" modules.builtin* modules.order <"$_files")
 	add_shell "$root"
 	# Not busybox's shell, which prefers its own depmod and modprobe to kmod's.
 	rm "$root/bin/sh"
-	add_program "$root" /bin/sh bin
-	add_program "$root" /sbin/modprobe sbin
+	add_program "$root" /bin/sh bin/sh
+	add_program "$root" /sbin/modprobe sbin/modprobe
 	for _name in depmod modinfo; do
 		ln -s modprobe "$root/sbin/$_name"
 	done
-	(cd "$root" && find . | sort | cpio --quiet -o -H newc >../initrd)
-	rm -rf "$root"
+	pack "$root" "$run/initrd"
 }
 
 boot_one() {
@@ -59,12 +44,9 @@ scripts/deps.sh run shell
 lab/boot.sh --check
 lab_programs probe
 mkdir -p "$run"
-# A base that is red in KVM_SET_NESTED_STATE does not check; one that is not, does.
-red=0
-! grep -q '\.set_nested_state' "series/$BASE/red" || red=1
 layout=same
 ! grep -q '^+++ b/arch/x86/include/asm/kvm_host.h' "series/$BASE"/0*.patch || layout=changed
-stage IMAGE "$STOCK, its modules, and ours" image
+stage IMAGE "$STOCK, its modules, and ours" guest
 stage TRY "$STOCK  ./install, ./install --remove, ${ACCEL:-tcg}" side_by_side boot_one "$STOCK"
 code=0
 build/lab/report boot "$run" >"$run/summary" 2>&1 || code=$?

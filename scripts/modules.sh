@@ -10,19 +10,19 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 need_base
-out=build/out/$VARIANT/patched
+# shellcheck source=scripts/vm.sh
+. scripts/vm.sh
 dest=build/modules/$STOCK
 
 lock
-scripts/tree.sh
-LAB_SNAPSHOT=$(scripts/tree.sh --snapshot)
-export LAB_SNAPSHOT LAB_MODULES=1
+need_snapshot
+export LAB_MODULES=1
 scripts/build.sh patched
 rm -rf "$dest"
 mkdir -p "$dest"
 while read -r ko; do
-	cp "$out/$ko" "$dest/"
-done <"$out/rebuilt"
+	cp "$out/patched/$ko" "$dest/"
+done <"$out/patched/rebuilt"
 cp lab/modules-install.sh "$dest/install"
 say MODULES "$dest: copy it to the host, and there, as root: ./install  (docs/modules.md)"
 [ -z "${TRY:-}" ] || exec scripts/modules-try.sh

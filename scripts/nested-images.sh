@@ -2,7 +2,7 @@
 # nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2.
 # Sourced after vm.sh.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # out, run: set by vm.sh; slower, l2_memory: by nested.sh
+# shellcheck disable=SC2154 # out, run, slower: set by vm.sh; l2_memory: by nested.sh
 
 qemu=${QEMU:-qemu-system-x86_64}
 firmware='qboot.rom pvh.bin'
@@ -10,10 +10,7 @@ firmware='qboot.rom pvh.bin'
 # add_qemu ROOT: QEMU with what it needs, its libraries where the loader looks for them.
 add_qemu() {
 	mkdir -p "$1/qemu/firmware"
-	cp -L "$(command -v "$qemu")" "$1/qemu/qemu"
-	ldd "$1/qemu/qemu" | awk '/=> \// { print $3 } /^[ \t]*\// { print $1 }' | while read -r _lib; do
-		cp -L --parents "$_lib" "$1/"
-	done
+	add_program "$1" "$(command -v "$qemu")" qemu/qemu
 	for _file in $firmware; do
 		_from=$("$qemu" -L help | while read -r _dir; do [ ! -f "$_dir/$_file" ] || echo "$_dir/$_file"; done | head -n 1)
 		[ -n "$_from" ] || { echo "$qemu has no $_file"; return 1; }
@@ -33,13 +30,6 @@ level() {
 	if [ -d "$out/$1/disk" ]; then
 		cp "$out/$1/disk"/* "$2/modules/"
 	fi
-}
-
-# pack ROOT FILE: the folder as an initramfs, in its place.
-pack() {
-	mkdir -p "${2%/*}"
-	(cd "$1" && find . | sort | cpio --quiet -o -H newc) >"$2"
-	rm -rf "$1"
 }
 
 # host_of base|patched ROOT GUEST: what ROOT needs to run the guest whose initramfs is in GUEST.

@@ -17,11 +17,10 @@ need_base
 . scripts/vm.sh
 # shellcheck source=scripts/nested-images.sh
 . scripts/nested-images.sh
-# Debian's kernel is larger, and takes longer.
-slower=1 l1_memory=768M l2_memory=192M
-[ -z "${STOCK:-}" ] || slower=3 l1_memory=1280M l2_memory=320M
-MEM=${MEM:-${STOCK:+3G}}
-MEM=${MEM:-2G}
+# Debian's kernel is larger.
+l0_memory=2G l1_memory=768M l2_memory=192M
+[ -z "${STOCK:-}" ] || l0_memory=3G l1_memory=1280M l2_memory=320M
+MEM=${MEM:-$l0_memory}
 export MEM
 # TCG's XSAVE is not good enough for L1's kernel from 7.3 on, which takes it for a real one's.
 case ${ACCEL:-tcg} in

@@ -36,9 +36,9 @@ pinned() {
 	from=''
 	! is_pinned || return 0
 	from=apt
-	! { download "$VERSION" && is_pinned; } || return 0
+	! { download "$PACKAGE" "$VERSION" && is_pinned; } || return 0
 	from="$SUITE, by an apt state of our own"
-	! { open_private && download "$VERSION" && is_pinned; } || return 0
+	! { open_private && download "$PACKAGE" "$VERSION" && is_pinned; } || return 0
 	private='' from="the pool of the mirror"
 	from_pool && is_pinned
 }

@@ -85,7 +85,7 @@ dsc=${DSC:-}
 scripts/deps.sh tree build quilt
 lock
 scripts/source.sh
-version=$(store log -1 --format=%s "refs/base/$ID" | cut -d' ' -f2)
+version=$(base_release)
 source=$(dpkg-deb -f "build/pkg/${PACKAGE}_${version}_all.deb" Source | cut -d' ' -f1)
 # The selftests are no part of Debian's packages.
 fix=$(patches | xargs grep -l '^diff --git a/arch/')

@@ -27,7 +27,7 @@ import() {
 		tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
 		tar -xf - -C "$src.tmp" --strip-components=1 --anchored --exclude-from="$src.exclude"
 	rm "$src.exclude"
-	# Threshold 1 makes one pack of it all, not 86,000 files; -f for Debian's .gitignore, which hides them all.
+	# Threshold 1 makes one pack of it all, not 30,000 files; -f for Debian's .gitignore, which hides them all.
 	g -C "$src.tmp" -c core.bigFileThreshold=1 -c core.compression=1 add -f .
 	imported=$(g -C "$src.tmp" write-tree)
 	if [ "$version" = "$VERSION" ] && [ "$imported" != "$TREE" ]; then
@@ -48,8 +48,8 @@ checkout() {
 
 # from_package: the base out of Debian's package, unless the one that is there will do.
 from_package() {
-	have=$(store log -1 --format=%s "$ref" -- 2>/dev/null | cut -d' ' -f2)
-	if [ -n "$have" ] && [ -z "${UPDATE:-}${LAB_RELEASE:-}" ] && dpkg --compare-versions "$have" ge "$VERSION"; then
+	have=$(base_release)
+	if [ -z "${LAB_RELEASE:-}" ] && will_do "$have"; then
 		return 0
 	fi
 	version=${LAB_RELEASE:-$(flock build/pkg.lock scripts/fetch.sh)}

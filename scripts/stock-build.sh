@@ -16,14 +16,12 @@ what=$1
 stock=$PWD/build/stock/$STOCK
 root=$stock/root
 out=build/out/$VARIANT/$what
-modules=$root/lib/modules/$STOCK/kernel
-# Debian 13 has merged /lib into /usr.
-[ -d "$modules" ] || modules=$root/usr/lib/modules/$STOCK/kernel
+modules=$stock/modules
 headers=$root/usr/src/linux-headers-$STOCK
 
 # file_of MODULE: where the image has it.
 file_of() {
-	find "$modules" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
+	find "$modules/kernel" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
 }
 
 # order MODULE: its name as a file, after those of all that it depends on; nothing if it is built in.
@@ -37,7 +35,7 @@ order() {
 	echo "${_f%.ko*}.ko"
 }
 
-# take DIR MODULE...: these modules, with all that they depend on, in DIR, and their order there.
+# take DIR MODULE...: these modules, with all that they depend on, in DIR; their order there, and which files of the image they are.
 take() {
 	_dir=$1
 	shift
@@ -47,6 +45,7 @@ take() {
 	done | awk '!seen[$0]++' >"$_dir/order"
 	while read -r _ko; do
 		_f=$(file_of "${_ko%.ko}")
+		echo "${_f#"$modules/"}" >>"$_dir/files"
 		case $_f in
 		*.xz) xz -dc "$_f" >"$_dir/$_ko" ;;
 		*.zst) zstd -qdc "$_f" >"$_dir/$_ko" ;;
@@ -108,24 +107,15 @@ rebuilt() {
 	done <"$out.tmp/rebuilt"
 }
 
+# input: all that decides what comes out.
 input() {
 	cat "$stock/version"
-	[ "$what" = base ] || wanted
-	[ "$what" = base ] || store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"
+	[ "$what" = base ] || { wanted; store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"; }
 }
 
 lock
 [ "$what" = base ] || commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)}
-mkdir -p "build/out/$VARIANT"
-input >"$out.input"
-if ! cmp -s "$out.input" "$out/input"; then
-	rm -rf "$out.tmp"
-	mkdir -p "$out.tmp"
-	case $what in
-	base) stage SHIPPED "$STOCK" shipped ;;
-	patched) stage MODULES "$STOCK  $(wanted)" rebuilt ;;
-	esac
-	mv "$out.input" "$out.tmp/input"
-	rm -rf "$out"
-	mv "$out.tmp" "$out"
-fi
+case $what in
+base) make_out SHIPPED "$STOCK" shipped ;;
+patched) make_out MODULES "$STOCK  $(wanted)" rebuilt ;;
+esac

@@ -32,14 +32,10 @@ image() {
 
 # get NAME: that package, in $version, in build/pkg; sets file.
 get() {
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb")
 	[ -z "$file" ] || return 0
-	rm -rf build/pkg/new
-	mkdir -p build/pkg/new
-	(cd build/pkg/new && apt apt-get -q download "$1=$version") >>"$log" 2>&1 || return 1
-	mv build/pkg/new/*.deb build/pkg/
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb" | head -n 1)
-	[ -n "$file" ]
+	download "$1" "$version" >>"$log" 2>&1 || return 1
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb")
 }
 
 # unpack NAME...: these packages, in the root of the kernel.
@@ -63,8 +59,12 @@ fetch_image() {
 	dpkg-deb -x "$file" "$root"
 	# shellcheck disable=SC2046 # one word a package
 	unpack $(depends "linux-[a-z]*-$(echo "$release" | sed 's/[.+]/[&]/g')")
+	# In / or, in Debian 13, in /usr; the kernel and its configuration in /boot or, since 7.0, beside the modules.
+	for _at in "lib/modules/$release" "usr/lib/modules/$release"; do
+		[ ! -d "$root/$_at" ] || ln -sfn "root/$_at" "$dir/modules"
+	done
 	for _f in config vmlinuz; do
-		for _at in "$root/boot/$_f-$release" "$root/usr/lib/modules/$release/$_f"; do
+		for _at in "$root/boot/$_f-$release" "$dir/modules/$_f"; do
 			[ ! -f "$_at" ] || cp "$_at" "$dir/$_f"
 		done
 	done

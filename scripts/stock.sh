@@ -13,8 +13,13 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
+case ${1:-} in
+'') next=run ;;
+--nested | --modules) next=${1#--} ;;
+*) die 2 "usage: scripts/stock.sh [--modules | --nested]" ;;
+esac
 # The modules are for this host, unless told. A release names its base.
-[ "${1:-}" != --modules ] || [ -n "${FLAVOUR:-}" ] || RELEASE=${RELEASE:-$(uname -r)}
+[ "$next" != modules ] || [ -n "${FLAVOUR:-}" ] || RELEASE=${RELEASE:-$(uname -r)}
 case ${RELEASE:-} in
 *.*)
 	BASE=$(echo "$RELEASE" | cut -d. -f1,2)
@@ -49,11 +54,9 @@ mkdir -p build/log build/pkg
 : >"$log"
 # The lab's source says which kernel, unless the kernel says which source.
 need_store
-have=$(store log -1 --format=%s "refs/base/$BASE" -- 2>/dev/null | cut -d' ' -f2)
+have=$(base_release)
 if [ -z "$RELEASE" ]; then
-	if [ -z "$have" ] || [ -n "${UPDATE:-}" ] || ! dpkg --compare-versions "$have" ge "$VERSION"; then
-		have=$(flock build/pkg.lock scripts/fetch.sh)
-	fi
+	will_do "$have" || have=$(flock build/pkg.lock scripts/fetch.sh)
 	LAB_RELEASE=$have
 fi
 found=$(image)
@@ -70,7 +73,7 @@ if [ "$version" != "$have" ]; then
 	# Another source than the lab has: beside it.
 	export LAB_ID="$BASE-$version"
 	LAB_RELEASE=$version
-	[ -f "$(deb_of "$version")" ] || download "$version" >>"$log" 2>&1 ||
+	[ -f "$(deb_of "$version")" ] || download "$PACKAGE" "$version" >>"$log" 2>&1 ||
 		die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
 fi
 export STOCK="$release" LAB_RELEASE
@@ -82,9 +85,4 @@ if [ ! -e "$dir/version" ]; then
 fi
 scripts/source.sh
 [ -z "$headers" ] || wait "$headers" || exit 3
-case ${1:-} in
---modules) exec scripts/modules.sh ;;
---nested) exec scripts/nested.sh ;;
-'') exec scripts/run.sh ;;
-*) die 2 "usage: scripts/stock.sh [--modules | --nested]" ;;
-esac
+exec "scripts/$next.sh"

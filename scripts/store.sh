@@ -2,7 +2,7 @@
 # store.sh - build/git, the object store of all bases, its worktrees, and what the series files give in it.
 # Sourced by lib.sh; most of it needs the base of need_base.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # BASE and ID: set by need_base
+# shellcheck disable=SC2154 # BASE, ID and VERSION: set by need_base
 
 # g ARGS...: git without anybody's configuration and with a fixed committer: same input, same bytes and ids.
 g() {
@@ -20,6 +20,16 @@ store() {
 # id_of NAME: the commit that NAME is in the store, or nothing.
 id_of() {
 	store rev-parse -q --verify "$1^{commit}" || :
+}
+
+# base_release: the release of the package that the store has as the base, or nothing.
+base_release() {
+	store log -1 --format=%s "refs/base/$ID" -- 2>/dev/null | cut -d' ' -f2
+}
+
+# will_do RELEASE: true if the series does not ask for a newer one, nor UPDATE for the newest.
+will_do() {
+	[ -n "$1" ] && [ -z "${UPDATE:-}" ] && dpkg --compare-versions "$1" ge "$VERSION"
 }
 
 # worktrees ARGS...: git worktree on the store, one at a time, as check.sh imports bases side by side.

@@ -7,6 +7,10 @@
 out=build/out/$VARIANT
 run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
 
+# How much longer than the lab's kernel Debian's own may take, with all its mitigations.
+slower=1
+[ -z "${STOCK:-}" ] || slower=3
+
 # For images with lab/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
 # shellcheck disable=SC2034 # for them
 caps_cpu=max,xlevel=0x8000001f
@@ -23,9 +27,7 @@ lab_programs() {
 # suite: the lines of lab/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
 # that checks itself takes its time.
 suite() {
-	# So is Debian's own, with all its mitigations.
 	_slower=${DEBUG:+4} _lacks=''
-	_slower=${_slower:-${STOCK:+3}}
 	while read -r seconds name arguments; do
 		case $seconds in
 		[0-9]*) ;;
@@ -36,7 +38,7 @@ suite() {
 		*) continue ;;
 		esac
 		if [ -f "$out/tests/$name" ]; then
-			echo "$((seconds * ${_slower:-1})) $name $arguments"
+			echo "$((seconds * ${_slower:-$slower})) $name $arguments"
 		else
 			_lacks="$_lacks $name"
 		fi
@@ -97,8 +99,33 @@ image() {
 		fi
 	done <"$_suite"
 	[ -z "${shell:-}" ] || add_shell "$root"
-	(cd "$root" && find . | sort | cpio --quiet -o -H newc >../initrd)
-	rm -rf "$root"
+	pack "$root" "${root%/root}/initrd"
+}
+
+# pack ROOT FILE: the folder as an initramfs, in its place.
+pack() {
+	mkdir -p "${2%/*}"
+	(cd "$1" && find . | sort | cpio --quiet -o -H newc) >"$2"
+	rm -rf "$1"
+}
+
+# add_program ROOT PROGRAM NAME: the program, by that name in ROOT, and its libraries where the loader looks for them.
+add_program() {
+	mkdir -p "$(dirname "$1/$3")"
+	cp -L "$2" "$1/$3"
+	ldd "$2" | awk '/=> \// { print $3 } /^[ \t]*\// { print $1 }' | while read -r _lib; do
+		cp -L --parents "$_lib" "$1/"
+	done
+}
+
+# red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0. The probe's exit
+# code is the same.
+red_in_state() {
+	if grep -q '\.set_nested_state' "series/$BASE/red"; then
+		echo 1
+	else
+		echo 0
+	fi
 }
 
 # add_shell ROOT: busybox, and a link for each of its commands.

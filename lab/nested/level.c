@@ -392,7 +392,7 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 		"-nodefaults", "-no-user-config", "-display", "none",
 		/*
 		 * The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. A kernel with
-		 * ACPI polls a clock that is not there for half a minute.
+		 * ACPI polls a clock that is not there for half a minute; with acpi=on, QEMU's choice is a larger firmware.
 		 */
 		"-bios", "qboot.rom", "-machine",
 		with_acpi ? "microvm,acpi=on,rtc=on,isa-serial=off,kernel-irqchip=split" :
