@@ -7,8 +7,9 @@ BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch)))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
 export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
-# What the scripts have by this name is a kernel's release, and stock.sh sets it.
+# STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
+with	= $(if $(STOCK),stock.sh --run $(1),$(1))
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -48,19 +49,21 @@ help:
 	@echo '  SEED=$(SEED) COUNT=$(COUNT) CASE=$(CASE)  of make fuzz: 1 and 1000000 unless told; one case of SEED again'
 	@echo '  FROM=$(FROM) PATCH=$(PATCH)  the base to port or compare from, and the number of a patch'
 	@echo '  DSC=$(DSC)          a source package to use for make quilt'
+	@echo '  STOCK=$(STOCK)        1: run, shell, caps, mutants, fuzz, migrate, nested and probe with Debian'\''s own kernel, as make stock'
+	@echo '  FLAVOUR=$(FLAVOUR) RELEASE=$(RELEASE)    which one: cloud-amd64 of the version of BASE unless told; or the one of that name'
 	@echo '  SUITE=$(SUITE)        of make fresh: bookworm or trixie'
 	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'
 	@echo '  V=$(V)            1: show the commands'
 
 run:
-	@scripts/run.sh
+	@scripts/$(call with,run.sh)
 
 shell:
-	@scripts/run.sh --shell
+	@scripts/$(call with,run.sh --shell)
 
 caps:
-	@scripts/caps.sh
+	@scripts/$(call with,caps.sh)
 
 stock:
 	@scripts/stock.sh
@@ -69,22 +72,22 @@ modules:
 	@scripts/stock.sh --modules
 
 mutants:
-	@scripts/mutants.sh
+	@scripts/$(call with,mutants.sh)
 
 fuzz:
-	@scripts/fuzz.sh
+	@scripts/$(call with,fuzz.sh)
 
 migrate:
-	@scripts/migrate.sh
+	@scripts/$(call with,migrate.sh)
 
 nested:
-	@scripts/$(if $(STOCK),stock.sh --nested,nested.sh)
+	@scripts/$(call with,nested.sh)
 
 bench:
 	@scripts/bench.sh
 
 probe:
-	@scripts/probe.sh $(if $(BOOT),--boot)
+	@scripts/$(if $(BOOT),$(call with,probe.sh --boot),probe.sh)
 
 check:
 	@scripts/check.sh $(BASES)

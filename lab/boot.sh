@@ -10,7 +10,7 @@
 # SECONDS 0: no limit, and the console on this terminal (for lab.shell).
 # Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap
 # (ttyS1), qemu.err and status ("exit CODE" or "timeout SECONDS").
-# Environment: ACCEL=tcg|kvm (tcg), CPU, MEM (1G), SMP (1), QEMU, QEMU_ARGS
+# Environment: ACCEL=tcg|kvm (tcg), CPU, CPU_ALSO (more of it, for TCG), MEM (1G), SMP (1), QEMU, QEMU_ARGS
 # (further words for QEMU), TSC_KHZ (what lab/tsc prints), V=1 to see the command.
 # Exit: 0 QEMU ended by itself, 2 usage, 4 it did not, or could not start.
 
@@ -55,7 +55,7 @@ command -v "$qemu" >/dev/null ||
 case ${ACCEL:=tcg} in
 tcg)
 	# On a busy host the kernel finds fault with emulated timers, and may even panic: it need not check them.
-	accel=tcg,thread=single cpu=${CPU:-max} timers='tsc=reliable no_timer_check'
+	accel=tcg,thread=single cpu=${CPU:-max}${CPU_ALSO:+,$CPU_ALSO} timers='tsc=reliable no_timer_check'
 	# Nor can it calibrate the TSC then: that is the host's, or counts the nanoseconds of -icount.
 	case ${QEMU_ARGS:-} in *-icount*) TSC_KHZ=1000000 ;; esac
 	timers="$timers${TSC_KHZ:+ tsc_early_khz=$TSC_KHZ}" ;;

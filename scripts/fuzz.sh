@@ -58,7 +58,7 @@ boot_one() {
 
 # output SEED: what fuzz printed, and how to replay what it found.
 output() {
-	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$1/report.ktap"
+	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${STOCK:+STOCK=1 RELEASE=$STOCK }${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$1/report.ktap"
 }
 
 # progress: one line for all guests, rewritten on a terminal; in a log one in a while. Ends with this script, however it ends.

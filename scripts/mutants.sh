@@ -54,6 +54,10 @@ all_wanted() {
 
 # build_mutant SCRIPT: kvm's modules with the mutation, in $out/mutant; 9 if the script changes nothing.
 build_mutant() {
+	if [ -n "${STOCK:-}" ]; then
+		MUTATION=$1 scripts/stock-build.sh mutant
+		return
+	fi
 	g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"
 	sed -i "$1" "$src/arch/x86/kvm/svm/nested.c"
 	[ -z "$1" ] || ! g -C "$src" diff --quiet || return 9
@@ -121,8 +125,8 @@ need_snapshot
 need_patched
 trap 'g -C "$src" checkout -q -f --detach "$LAB_SNAPSHOT"' EXIT
 trap 'exit 130' INT TERM
-mkdir -p "$out/mutant"
-cp "$out/patched/vmlinux" "$out/patched/caps.ko" "$out/mutant/"
+rm -rf "$out/mutant"
+cp -R "$out/patched" "$out/mutant"
 start=$(tenths)
 printf '%s\n' "$wanted" | test_mutants | tee "$run/mutants"
 killed=$(grep -c '^ok .*: killed by' "$run/mutants" || :)

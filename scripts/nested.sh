@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # nested.sh - Linux in Linux in Linux: L0 boots L1 with QEMU and KVM, and L1 boots L2, all with the same kernel.
 # Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [FAIL=CASE] scripts/nested.sh
-#   or stock.sh --nested, for Debian's own kernel on all levels: KVM's modules as shipped, and as rebuilt
+#   or stock.sh --run nested.sh, for Debian's own kernel on all levels: KVM's modules as shipped, and as rebuilt
 #   FAIL  this case of L2's work fails on purpose: does the run?
 # L2 works (lab/nested/work.c), so that L1's KVM injects events by EVENTINJ. L0 counts them, and the VMRUNs that it
 # refuses. Once without and once with the series. Prints a table of the events, and KTAP.

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-build.sh - the modules of Debian's kernel $STOCK, out of what stock.sh has unpacked, in build/out/$VARIANT.
-# Usage: STOCK=RELEASE scripts/stock-build.sh base|patched    (called by build.sh)
+# Usage: STOCK=RELEASE scripts/stock-build.sh base|patched|mutant    (called by build.sh, and by mutants.sh)
 #   base     the image and its modules as shipped
 #   patched  the image, and KVM's modules made of what is in build/tree/$ID, with the image's headers, configuration and compiler
+#   mutant   KVM's modules alone, with $MUTATION, a script of sed, in nested.c; 9 if that changes nothing, 8 if it does not build
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one. LAB_MODULES: kvm-intel, too, if it is to be rebuilt.
 # No kernel is compiled: KVM's two folders go where the headers package would have them in a whole tree.
 
@@ -54,12 +55,29 @@ take() {
 	done <"$_dir/order"
 }
 
-# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; and what finds the
-# disk of make nested.
+# make_modules DIR MODULE...: with the flags of the image but for debugging information, which would be stripped.
+make_modules() {
+	_in=$1
+	shift
+	sed -i "s@\\([ =]\\)/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
+	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
+}
+
+# caps: lab/caps, which uses nothing of KVM's.
+caps() {
+	mkdir -p "$stock/caps"
+	cp lab/caps/* "$stock/caps/"
+	make_modules "$stock/caps" caps.ko
+	cp "$stock/caps/caps.ko" "$out.tmp/"
+}
+
+# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; what finds the disk
+# of make nested; and lab/caps.
 shipped() {
 	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
 	take "$out.tmp" kvm-amd
 	take "$out.tmp/disk" virtio_mmio virtio_blk
+	caps
 }
 
 # sources: KVM's folders of the commit, of which only files that differ are written, and the other headers of the series.
@@ -75,7 +93,6 @@ sources() {
 	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
 	mkdir -p "$common/virt"
 	ln -sfn "$stock/src/virt/kvm" "$common/virt/kvm"
-	sed -i "s@\\([ =]\\)/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
 	for _h in $(store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include); do
 		store show "$commit:$_h" >"$stock/header"
 		cmp -s "$stock/header" "$common/$_h" || cp "$stock/header" "$common/$_h"
@@ -92,24 +109,35 @@ wanted() {
 	fi
 }
 
-# rebuilt: with the flags of the image but for debugging information, which would be stripped.
+# rebuild DIR: the modules that are wanted, in DIR.
+rebuild() {
+	for _ko in $(wanted); do
+		echo "$_ko.ko"
+	done >"$1/rebuilt"
+	# shellcheck disable=SC2046 # one word a module
+	make_modules "$stock/src/arch/x86/kvm" $(cat "$1/rebuilt")
+	while read -r _ko; do
+		strip -g -o "$1/$_ko" "$stock/src/arch/x86/kvm/$_ko"
+	done <"$1/rebuilt"
+}
+
 rebuilt() {
 	shipped
 	sources
-	for _ko in $(wanted); do
-		echo "$_ko.ko"
-	done >"$out.tmp/rebuilt"
-	# shellcheck disable=SC2046 # one word a module
-	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= \
-		M="$stock/src/arch/x86/kvm" $(cat "$out.tmp/rebuilt")
-	while read -r _ko; do
-		strip -g -o "$out.tmp/$_ko" "$stock/src/arch/x86/kvm/$_ko"
-	done <"$out.tmp/rebuilt"
+	rebuild "$out.tmp"
+}
+
+mutant() {
+	sources
+	sed -i "$MUTATION" "$stock/src/arch/x86/kvm/svm/nested.c"
+	[ -z "$MUTATION" ] || ! g -C "$stock/src" diff --quiet || exit 9
+	(rebuild "$out") || exit 8
 }
 
 # input: all that decides what comes out.
 input() {
 	cat "$stock/version"
+	sha256sum lab/caps/*
 	[ "$what" = base ] || { wanted; store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"; }
 }
 
@@ -117,5 +145,6 @@ lock
 [ "$what" = base ] || commit=${LAB_SNAPSHOT:-$(scripts/tree.sh --snapshot)}
 case $what in
 base) make_out SHIPPED "$STOCK" shipped ;;
+mutant) mutant ;;
 patched) make_out MODULES "$STOCK  $(wanted)" rebuilt ;;
 esac

@@ -30,6 +30,12 @@ image() {
 	fi
 }
 
+# alone: no other apt of the lab until descriptor 6 is closed, or this shell ends; make check has several.
+alone() {
+	exec 6>build/pkg.lock
+	flock 6
+}
+
 # get NAME: that package, in $version, in build/pkg; sets file.
 get() {
 	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb")
@@ -73,6 +79,7 @@ fetch_image() {
 
 # fetch_headers: what building a module for that kernel takes.
 fetch_headers() {
+	alone
 	unpack "linux-headers-$release"
 	# shellcheck disable=SC2046 # one word a package
 	unpack $(depends 'linux-headers-[^ ]*-common[^ ]*') $(depends 'linux-kbuild-[^ ]*')

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # stock.sh - Debian's own kernel: the verdict on it as shipped, and with only its KVM modules rebuilt with the series.
 # Usage: [BASE=6.12] [FLAVOUR=cloud-amd64] [RELEASE=6.12.117+deb12-amd64] [TEST=...] [TRACE=1] [KVM_AMD=...] \
-#        scripts/stock.sh [--modules | --nested]
+#        scripts/stock.sh [--modules | --run SCRIPT [ARGUMENT...]]
 #   FLAVOUR     amd64 or rt-amd64 instead; of the kernel whose version is that of the base's source
 #   RELEASE     a certain kernel, as uname -r says it; its source has to be had in the same version
-#   --nested    three levels, all of them with that kernel (nested.sh)
+#   --run       another one of scripts/ than run.sh, with that kernel
 #   --modules   boots nothing, but leaves the modules for a host that runs RELEASE in build/modules/RELEASE
 # Nothing is installed on this machine. What is booted, and how it is judged, is run.sh's.
 
@@ -13,13 +13,16 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
-case ${1:-} in
-'') next=run ;;
---nested | --modules) next=${1#--} ;;
-*) die 2 "usage: scripts/stock.sh [--modules | --nested]" ;;
+case ${1:-}.$# in
+.0) set -- run.sh ;;
+--modules.1) set -- modules.sh ;;
+--run.1 | --run.0) set -- ;;
+--run.*) shift ;;
+*) set -- ;;
 esac
+[ $# -gt 0 ] || die 2 "usage: scripts/stock.sh [--modules | --run SCRIPT [ARGUMENT...]]"
 # The modules are for this host, unless told. A release names its base.
-[ "$next" != modules ] || [ -n "${FLAVOUR:-}" ] || RELEASE=${RELEASE:-$(uname -r)}
+[ "$1" != modules.sh ] || [ -n "${FLAVOUR:-}" ] || RELEASE=${RELEASE:-$(uname -r)}
 case ${RELEASE:-} in
 *.*)
 	BASE=$(echo "$RELEASE" | cut -d. -f1,2)
@@ -59,6 +62,7 @@ if [ -z "$RELEASE" ]; then
 	will_do "$have" || have=$(flock build/pkg.lock scripts/fetch.sh)
 	LAB_RELEASE=$have
 fi
+alone
 found=$(image)
 [ -n "$found" ] || { open_private >>"$log" 2>&1 && found=$(image); } || :
 [ -n "$found" ] ||
@@ -76,7 +80,10 @@ if [ "$version" != "$have" ]; then
 	[ -f "$(deb_of "$version")" ] || download "$PACKAGE" "$version" >>"$log" 2>&1 ||
 		die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
 fi
+exec 6>&-
 export STOCK="$release" LAB_RELEASE
+# KVM for PREEMPT_RT wants a TSC of constant rate. TCG's is, but TCG does not say so.
+! grep -q '^CONFIG_PREEMPT_RT=y' "$dir/config" || export CPU_ALSO=x-force-features=on,+invtsc
 # To import the source keeps one core busy.
 headers=''
 if [ ! -e "$dir/version" ]; then
@@ -85,4 +92,6 @@ if [ ! -e "$dir/version" ]; then
 fi
 scripts/source.sh
 [ -z "$headers" ] || wait "$headers" || exit 3
-exec "scripts/$next.sh"
+next=scripts/$1
+shift
+exec "$next" "$@"

@@ -47,6 +47,7 @@ kernel 1.0.3-amd64 1.0-1 CONFIG_KVM_AMD=y "CONFIG_GCC_VERSION=${gcc}0200"
 kernel 1.0.4-rt-amd64 1.0-4 CONFIG_KVM_AMD=m "CONFIG_GCC_VERSION=${gcc}0200"
 expect 2 "RELEASE=foo is not what uname -r says" "a RELEASE that is none" stock RELEASE=foo
 expect 2 "RELEASE=5.10.0-8-amd64: there is no series for 5.10" "a RELEASE without a series" stock RELEASE=5.10.0-8-amd64
+expect 2 "usage: scripts/stock.sh" "another script of none" scripts/stock.sh --run
 expect 2 "leave KERNEL and DEBUG out" "make stock with KERNEL" stock KERNEL="$linux"
 expect 2 "no linux-image-1.0.9-amd64 from this machine's Debian mirror" "a RELEASE that Debian has not" stock RELEASE=1.0.9-amd64
 expect 2 "no linux-image-\*-huge-amd64 of version 1.0-1" "a FLAVOUR that Debian has not" stock FLAVOUR=huge-amd64
