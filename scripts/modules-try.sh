@@ -30,6 +30,8 @@ guest() {
 	rm "$root/bin/sh"
 	add_program "$root" /bin/sh bin/sh
 	add_program "$root" /sbin/modprobe sbin/modprobe
+	# Since Debian 13, kmod itself opens the library that reads its modules; xz brings it.
+	add_program "$root" /usr/bin/xz usr/bin/xz
 	for _name in depmod modinfo; do
 		ln -s modprobe "$root/sbin/$_name"
 	done

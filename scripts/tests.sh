@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 unset BASE KERNEL ACCEL TEST KVM_AMD TRACE FROM PATCH DSC FORCE UPDATE SUITE FLAVOUR RELEASE TRY V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
-scripts/deps.sh tree build run
+scripts/deps.sh tree build run stock
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")
 
