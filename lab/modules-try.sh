@@ -3,7 +3,8 @@
 # modules-try - in a guest with Debian's kernel: modules-install from start to end, and what may go wrong with it.
 # Usage: modules-try CODE LAYOUT    (by init)
 #   CODE    what the probe says of the modules as shipped: 1 not checked, 0 checked
-#   LAYOUT  changed if the series changes a structure that kvm.ko shares with kvm-amd.ko, else same
+#   LAYOUT  changed if the series changes a structure that kvm.ko shares with kvm-amd.ko, and the kernel can tell by its
+#           MODVERSIONS; else same
 # Files: /ours, as make modules leaves it; /tests/probe; kmod and busybox. Stops at the first surprise, with 1.
 
 set -u
