@@ -42,11 +42,13 @@ compiled() {
 # on_kernel PART: it, on Debian's own kernel if this release of Debian has one of this base, which its compiler then has built;
 # else on the lab's, which takes minutes to compile.
 on_kernel() {
-	case " $(kernels_of "$(codename)") ${STOCK:+own }" in
-	*' own '*) "$1" ;;
-	*" $BASE "*) scripts/stock.sh --run check-base.sh "$1" "$BASE" ;;
-	*) "$1" ;;
-	esac
+	_stock=''
+	case " $(kernels_of "$(codename)") " in *" $BASE "*) _stock=${STOCK:-wanted} ;; esac
+	if [ "$_stock" = wanted ]; then
+		scripts/stock.sh --run check-base.sh "$1" "$BASE"
+	else
+		"$1"
+	fi
 }
 
 # verdict WHAT STAGE: both kernels, all tests of lab/suite; the whole report only if it is not good, or came without that stage.

@@ -63,10 +63,10 @@ make_modules() {
 	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
 }
 
-# caps: lab/caps, which uses nothing of KVM's.
+# caps: lab/caps, which uses nothing of KVM's, so that base and patched share one build.
 caps() {
 	mkdir -p "$stock/caps"
-	cp lab/caps/* "$stock/caps/"
+	cp -u lab/caps/* "$stock/caps/"
 	make_modules "$stock/caps" caps.ko
 	cp "$stock/caps/caps.ko" "$out.tmp/"
 }

@@ -16,7 +16,6 @@ cd "$(dirname "$0")/.."
 case ${1:-}.$# in
 .0) set -- run.sh ;;
 --modules.1) set -- modules.sh ;;
---run.1 | --run.0) set -- ;;
 --run.*) shift ;;
 *) set -- ;;
 esac
