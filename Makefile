@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The front door. Everything happens in scripts/, everything made is in build/.
+# The front door. Everything happens in the folders below, everything made is in build/.
 
 BASE	?= 6.12
 ACCEL	?= tcg
@@ -9,7 +9,7 @@ BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch)))
 export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 # STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
-with	= $(if $(STOCK),stock.sh --run $(1),$(1))
+with	= $(if $(STOCK),kernel/stock.sh )proof/$(1)
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
@@ -41,7 +41,7 @@ help:
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
-	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
+	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
 	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0: KVM_AMD="npt=0 vgif=0"'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
 	@echo '  DEBUG=$(DEBUG)        1: a kernel with KASAN, UBSAN and lockdep, compared with the same one without'
@@ -57,70 +57,70 @@ help:
 	@echo '  V=$(V)            1: show the commands'
 
 run:
-	@scripts/$(call with,run.sh)
+	@$(call with,run.sh)
 
 shell:
-	@scripts/$(call with,run.sh --shell)
+	@$(call with,run.sh --shell)
 
 caps:
-	@scripts/$(call with,caps.sh)
+	@$(call with,caps.sh)
 
 stock:
-	@scripts/stock.sh
+	@kernel/stock.sh proof/run.sh
 
 modules:
-	@scripts/stock.sh --modules
+	@proof/modules.sh
 
 mutants:
-	@scripts/$(call with,mutants.sh)
+	@$(call with,mutants.sh)
 
 fuzz:
-	@scripts/$(call with,fuzz.sh)
+	@$(call with,fuzz.sh)
 
 migrate:
-	@scripts/$(call with,migrate.sh)
+	@$(call with,migrate.sh)
 
 nested:
-	@scripts/$(call with,nested.sh)
+	@$(call with,nested.sh)
 
 bench:
-	@scripts/bench.sh
+	@proof/bench.sh
 
 probe:
-	@scripts/$(if $(BOOT),$(call with,probe.sh --boot),probe.sh)
+	@$(if $(BOOT),$(call with,probe.sh --boot),proof/probe.sh)
 
 check:
-	@scripts/check.sh $(BASES)
+	@check/check.sh $(BASES)
 
 tree:
-	@scripts/tree.sh
+	@kernel/tree.sh
 
 export:
-	@scripts/export.sh
+	@kernel/export.sh
 
 rebase:
-	@scripts/rebase.sh
+	@review/rebase.sh
 
 # All series, unless one was asked for: then BASE is not the default above.
 lint:
-	@$(if $(filter file,$(origin BASE)),unset BASE;) scripts/lint.sh
+	@$(if $(filter file,$(origin BASE)),unset BASE;) review/lint.sh
 
 port:
-	@scripts/port.sh
+	@review/port.sh
 
 compare:
-	@scripts/compare.sh
+	@review/compare.sh
 
 send-check:
-	@scripts/send-check.sh
+	@review/send-check.sh
 
 quilt:
-	@scripts/quilt.sh
+	@review/quilt.sh
 
 fresh:
-	@scripts/fresh.sh
+	@check/fresh.sh
 
 clean:
-	@scripts/clean.sh
+	@kernel/clean.sh
 
 .PHONY: help run stock modules shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean
