@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Golden tests of judge/report.c: each folder here is a case with what a boot
+# Golden tests of the judge: each folder here is a case with what a boot
 # left behind (or several: base/, patched/, patched-2/), cmd (report's mode and
 # options), expect (the exact output) and code (the exit code).
 #
@@ -32,7 +32,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM HUP
 if [ -z "$report" ]; then
 	report=$tmp/report
-	${CC:-cc} -O2 -Wall -Wextra -Werror -o "$report" ../report.c
+	make -s -C .. OUT="$tmp"
 fi
 
 # Where a folder of several boots is judged, all are named.
