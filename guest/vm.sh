@@ -53,6 +53,11 @@ suite() {
 	[ -z "$_lacks" ] || say NOTE "not in the tree of $ID:$_lacks" >&2
 }
 
+# with_matrix: the probe, too, whose verdicts the judge makes the matrix of.
+with_matrix() {
+	echo "$((60 * slower)) probe -m" >>"$run/suite"
+}
+
 # need_snapshot: LAB_SNAPSHOT, a commit of the tree as it is now; one for all builds, so that an edit in between cannot part
 # them. make check has one for all its parts.
 need_snapshot() {

@@ -14,8 +14,8 @@ static const char * const vector_names[NR_EXCEPTIONS] = {
 	"-", "-", "-", "-", "#HV", "#VC", "#SX", "-",
 };
 
-/* The selftest on the base and on the patched kernel; NULL where it did not run. */
-static struct test *sides[2];
+/* The base and the patched kernel. */
+static const struct boot *sides[2];
 
 static const char **paths, **variants;
 static int nr_paths, nr_variants, width;
@@ -45,10 +45,10 @@ static int max(int a, int b)
 }
 
 /* Paths and variants in order of first appearance; the width of a column. */
-static void collect_names(struct test *t)
+static void collect_names(const struct boot *b)
 {
-	for (int i = 0; t && i < t->nr_sweeps; i++) {
-		struct sweep *s = &t->sweeps[i];
+	for (int i = 0; i < b->nr_sweeps; i++) {
+		struct sweep *s = &b->sweeps[i];
 
 		add_name(&variants, &nr_variants, s->variant);
 		add_name(&paths, &nr_paths, s->path);
@@ -184,7 +184,7 @@ static void print_matrix(const char *variant, const char *reference)
 		printf("\nVerdicts, %s: same as %s\n", variant, reference);
 }
 
-void print_matrices(struct test *base, struct test *patched)
+void print_matrices(const struct boot *base, const struct boot *patched)
 {
 	const char *reference = NULL;
 

@@ -96,13 +96,12 @@ struct text load(const char *dir, const char *name)
 
 /* ---- the verdict matrix ---- */
 
-struct sweep *find_sweep(struct test *t, const char *variant,
-				const char *path)
+struct sweep *find_sweep(const struct boot *b, const char *variant, const char *path)
 {
-	for (int i = 0; t && i < t->nr_sweeps; i++)
-		if (!strcmp(t->sweeps[i].variant, variant) &&
-		    !strcmp(t->sweeps[i].path, path))
-			return &t->sweeps[i];
+	for (int i = 0; i < b->nr_sweeps; i++)
+		if (!strcmp(b->sweeps[i].variant, variant) &&
+		    !strcmp(b->sweeps[i].path, path))
+			return &b->sweeps[i];
 	return NULL;
 }
 
@@ -141,7 +140,7 @@ static bool parse_ranges(const char *s, const char *word[NR_VECTORS])
 }
 
 /* "none.vmrun_64bit: type 3: RANGES" */
-static bool parse_matrix(struct test *t, const char *s)
+static bool parse_matrix(struct boot *b, const char *s)
 {
 	const char *dot = strchr(s, '.'), *colon = strchr(s, ':');
 	char *variant, *path;
@@ -157,9 +156,9 @@ static bool parse_matrix(struct test *t, const char *s)
 		return false;
 	variant = format("%.*s", (int)(dot - s), s);
 	path = format("%.*s", (int)(colon - dot - 1), dot + 1);
-	sweep = find_sweep(t, variant, path);
+	sweep = find_sweep(b, variant, path);
 	if (!sweep) {
-		sweep = push(t->sweeps, t->nr_sweeps);
+		sweep = push(b->sweeps, b->nr_sweeps);
 		sweep->variant = variant;
 		sweep->path = path;
 	}
@@ -267,7 +266,7 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 	if (*s == '#') {
 		s = skip_spaces(s + 1);
 		text = after(s, "matrix: ");
-		if (text && !parse_matrix(t, text))
+		if (text && !parse_matrix(b, text))
 			problem(b, "%s: malformed matrix line: %.100s",
 				t->own.name, text);
 		text = after(s, "1..0 # SKIP ");
@@ -297,7 +296,7 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 	}
 }
 
-/* A test's own word against those of its cases and of its matrix. */
+/* A test's own word against those of its cases. */
 static void check_test(struct boot *b, struct test *t)
 {
 	const char *name = t->own.name;
@@ -313,12 +312,6 @@ static void check_test(struct boot *b, struct test *t)
 	    !bad && !t->deep_fail)
 		problem(b, "%s says not ok (%s), but none of its cases failed",
 			name, t->own.note);
-	for (int i = 0; i < t->nr_sweeps; i++)
-		for (int type = 0; type < NR_TYPES; type++)
-			if (!t->sweeps[i].word[type][NR_VECTORS - 1])
-				problem(b, "%s: matrix %s.%s lacks type %d", name,
-					t->sweeps[i].variant,
-					t->sweeps[i].path, type);
 }
 
 static void begin_test(struct boot *b, const char *name)
@@ -510,6 +503,20 @@ static void find_splats(struct boot *b)
 
 /* ---- one boot ---- */
 
+/* For other CPUIDs than none, the probe tries exceptions only. */
+static void check_matrix(struct boot *b)
+{
+	for (int i = 0; i < b->nr_sweeps; i++) {
+		const struct sweep *s = &b->sweeps[i];
+
+		for (int type = 0; type < NR_TYPES; type++)
+			if (!s->word[type][NR_VECTORS - 1] &&
+			    (type == TYPE_EXCEPTION || !strcmp(s->variant, "none")))
+				problem(b, "matrix %s.%s lacks type %d", s->variant,
+					s->path, type);
+	}
+}
+
 /* Why the guest did not finish, or NULL. */
 static char *judge_status(const struct boot *b, const char *dir)
 {
@@ -560,6 +567,7 @@ void read_boot(struct boot *b, const char *label, const char *dir)
 	b->unfinished = judge_status(b, dir);
 	if (b->ended && !b->nr_tests)
 		problem(b, "no test was run");
+	check_matrix(b);
 	find_splats(b);
 	if ((tainted & (TAINT_WARN | TAINT_DIE)) && b->scanned && !b->splats)
 		problem(b, "the kernel is tainted (%lu), but its console shows no splat",
@@ -587,8 +595,6 @@ static void merge_test(struct boot *b, struct test *t, const struct test *part)
 				part->cases[i].name);
 		*push(t->cases, t->nr_cases) = part->cases[i];
 	}
-	for (int i = 0; i < part->nr_sweeps; i++)
-		*push(t->sweeps, t->nr_sweeps) = part->sweeps[i];
 	if (is_worse(part->own.state, t->own.state))
 		t->own = part->own;
 }
@@ -603,6 +609,8 @@ void merge_boot(struct boot *b, const struct boot *part)
 		else
 			*push(b->tests, b->nr_tests) = part->tests[i];
 	}
+	for (int i = 0; i < part->nr_sweeps; i++)
+		*push(b->sweeps, b->nr_sweeps) = part->sweeps[i];
 	b->problems += part->problems;
 	b->splats += part->splats;
 	b->unfinished = b->unfinished ?: part->unfinished;

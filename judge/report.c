@@ -156,6 +156,15 @@ static void judge_red(struct boot *base, struct boot *patched, const char *file)
 			old->plan, old->nr_cases);
 }
 
+/* Without the matrix, there is nothing to look at. */
+static void judge_probe(struct boot *b)
+{
+	struct test *t = find_test(b, PROBE);
+
+	if (t && t->own.state != PASS)
+		problem(b, "%s: %s (%s)", PROBE, state_names[t->own.state], t->own.note);
+}
+
 static void judge_green(struct boot *b)
 {
 	struct test *t = find_test(b, SELFTEST);
@@ -211,35 +220,39 @@ static int compare_tests(struct test *a, struct test *b)
 	return different;
 }
 
-static bool has_others(struct boot *boot, const char *own)
+/* One that is compared, and not judged by itself. */
+static bool is_other(const struct test *t, bool all)
 {
-	for (int i = 0; i < boot->nr_tests; i++)
-		if (strcmp(boot->tests[i].own.name, own))
+	return all || (strcmp(t->own.name, SELFTEST) && strcmp(t->own.name, PROBE));
+}
+
+static bool has_others(const struct boot *b, bool all)
+{
+	for (int i = 0; i < b->nr_tests; i++)
+		if (is_other(&b->tests[i], all))
 			return true;
 	return false;
 }
 
-/* All tests but the one named own ("": none); gives the number of differences. */
-static int compare_boots(struct boot *base, struct boot *patched, const char *own)
+/* All tests, or all others; gives the number of differences. */
+static int compare_boots(struct boot *base, struct boot *patched, bool all)
 {
 	int different = 0;
 
-	if (!has_others(base, own) && !has_others(patched, own))
+	if (!has_others(base, all) && !has_others(patched, all))
 		return 0;
-	printf("\n  %-40s%-10s%s\n", *own ? "other tests" : "tests",
+	printf("\n  %-40s%-10s%s\n", all ? "tests" : "other tests",
 	       short_names[0], short_names[1]);
 	for (int i = 0; i < base->nr_tests; i++) {
 		struct test *t = &base->tests[i];
 
-		if (strcmp(t->own.name, own))
-			different += compare_tests(t, find_test(patched,
-								t->own.name));
+		if (is_other(t, all))
+			different += compare_tests(t, find_test(patched, t->own.name));
 	}
 	for (int i = 0; i < patched->nr_tests; i++) {
 		struct test *t = &patched->tests[i];
 
-		if (strcmp(t->own.name, own) &&
-		    !find_test(base, t->own.name))
+		if (is_other(t, all) && !find_test(base, t->own.name))
 			different += compare_tests(NULL, t);
 	}
 	return different;
@@ -283,12 +296,14 @@ static int report_pair(const char *red, char **dirs)
 	}
 	sides[0] = find_test(&base, SELFTEST);
 	sides[1] = find_test(&patched, SELFTEST);
-	print_matrices(sides[0], sides[1]);
+	print_matrices(&base, &patched);
 	print_selftest();
-	different = compare_boots(&base, &patched, SELFTEST);
+	different = compare_boots(&base, &patched, false);
 	putchar('\n');
 	if (red)
 		judge_red(&base, &patched, red);
+	judge_probe(&base);
+	judge_probe(&patched);
 	judge_green(&patched);
 	judge_cases(&base, &patched);
 
@@ -316,7 +331,7 @@ static int report_debug(const char *plain_dir, const char *debug_dir)
 	read_boot(&debug, "debug: ", debug_dir);
 	short_names[0] = long_names[0] = "plain";
 	short_names[1] = long_names[1] = "debug";
-	different = compare_boots(&plain, &debug, "");
+	different = compare_boots(&plain, &debug, true);
 	putchar('\n');
 	judge_green(&plain);
 	judge_green(&debug);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SELFTEST	"svm_nested_event_inj_test"
+#define PROBE		"probe"	/* with -m, which prints the matrix */
 #define NR_TYPES	8
 #define NR_VECTORS	256
 #define NR_EXCEPTIONS	32
@@ -33,9 +34,9 @@ struct result {
 	enum state state;
 };
 
-/* What one case of the selftest saw: a word for each type and vector. */
+/* What the probe saw on one path: a word for each type and vector that it tried. */
 struct sweep {
-	char *variant;		/* capabilities: none, shstk, ... */
+	char *variant;		/* of CPUID: none, shstk, ... */
 	char *path;		/* how the event got in: vmrun_64bit, ... */
 	const char *word[NR_TYPES][NR_VECTORS];
 };
@@ -50,8 +51,6 @@ struct test {
 	bool deep_fail;		/* a "not ok" below its cases */
 	bool broken;		/* its results contradict themselves */
 	char *running;		/* the case that began last */
-	struct sweep *sweeps;
-	int nr_sweeps;
 };
 
 struct text {
@@ -66,6 +65,8 @@ struct boot {
 	struct text console, ktap;
 	struct test *tests;
 	int nr_tests;
+	struct sweep *sweeps;
+	int nr_sweeps;
 	struct test *current;	/* began and has no result yet */
 	int nr_results;
 	long plan;		/* -1 without one */
@@ -101,7 +102,7 @@ const char *colour(const char *code);
 /* A file of a folder, control characters replaced; dir may be "". */
 struct text load(const char *dir, const char *name);
 
-struct sweep *find_sweep(struct test *t, const char *variant, const char *path);
+struct sweep *find_sweep(const struct boot *b, const char *variant, const char *path);
 int count(const struct test *t, enum state state);
 int count_tests(const struct boot *b, enum state state);
 struct result *find_case(struct test *t, const char *name);
@@ -112,5 +113,5 @@ void read_boot(struct boot *b, const char *label, const char *dir);
 /* Makes one of two boots that shared the cases of their tests. */
 void merge_boot(struct boot *b, const struct boot *part);
 
-/* matrix.c: the verdicts of two kernels side by side, either NULL where the selftest did not run. */
-void print_matrices(struct test *base, struct test *patched);
+/* matrix.c: the verdicts of two kernels side by side. */
+void print_matrices(const struct boot *base, const struct boot *patched);

@@ -35,7 +35,7 @@ boot_sets() {
 	side_by_side boot_set sev_es shstk_sev_es
 }
 
-# verdict SET VARIANT PATH VECTOR: what the selftest saw, out of the verdict matrix that it printed.
+# verdict SET VARIANT PATH VECTOR: what the probe saw.
 verdict() {
 	sed -n "s/.*matrix: $2\.$3: type 3: //p" "$run/$1/report.ktap" | tr ',' '\n' |
 		awk -v v="$4" '{ split($1, r, "-"); if (v >= r[1] && v <= (r[2] == "" ? r[1] : r[2])) print $2 }'
@@ -96,7 +96,8 @@ judge() {
 }
 
 ready build run
-need_patched
+need_patched probe
+with_matrix
 for set in $sets; do
 	# shellcheck disable=SC2046 # one word a parameter
 	image patched "$set" caps.ko $(parameters "$set")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# fuzz.sh - random vmcb12s for VMRUN and random states for KVM_SET_NESTED_STATE (guest/l1/fuzz.c), in two guests.
+# fuzz.sh - random vmcb12s for VMRUN and random states for KVM_SET_NESTED_STATE (guest/l1/fuzz/), in two guests.
 # Usage: [BASE=6.12] [KERNEL=/linux] [SEED=1] [COUNT=1000000] [CASE=n|sn] [DEBUG=1] proof/fuzz.sh [--base]
 # COUNT VMRUNs and a tenth as many KVM_SET_NESTED_STATE, half of them with SEED, half with the seed after it. Where the
 # seed is odd, kernel/caps makes KVM believe in SHSTK and SEV-ES. CASE is one case of SEED again, with its fields.

@@ -59,7 +59,8 @@ ready build run ${shell:+shell}
 if [ -n "${shell:-}${DEBUG:-}" ]; then
 	need_patched
 else
-	need_both
+	need_both probe
+	with_matrix
 fi
 for name in ${TEST:-}; do
 	[ "$name" = all ] || grep -qE "^[0-9]+ $name( |\$)" "$run/suite" || die 2 "TEST names '$name', which this base's tree does not have"

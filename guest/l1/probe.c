@@ -7,8 +7,12 @@
  * V=1 is tried on VMRUN, with L2 in 64-bit and in compatibility mode, and in
  * KVM_SET_NESTED_STATE, where no CPU can answer for KVM.
  *
+ * Usage: probe [-m]
+ *   -m  the verdicts for every CPUID, in the form that the judge reads: for none of
+ *       #CP's and #VC's features all, for the others those on exceptions
+ *
  * Exit: 0 checked, 1 not checked, 3 hardware only, 4 the probe cannot tell,
- * 2 an error.
+ * 2 an error; with -m 0, or 2.
  */
 #include <errno.h>
 #include <signal.h>
@@ -41,6 +45,13 @@ static const char * const type_names[8] = {
 
 static struct vmcb vmcb12 __attribute__((aligned(4096)));
 static volatile u8 verdicts[NR_PATHS][NR_ENCODINGS];
+/* What to try: all, or exceptions only. */
+static bool exceptions_only;
+
+static bool is_tried(u32 encoding)
+{
+	return !exceptions_only || (encoding & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT;
+}
 
 static u32 encoding_to_event_inj(u32 encoding)
 {
@@ -93,6 +104,8 @@ static void l1_sweep(u64 path)
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		enum verdict verdict = LOST;
 
+		if (!is_tried(i))
+			continue;
 		for (int n = 0; n < MAX_TRIES && verdict == LOST; n++)
 			verdict = l1_vmrun(&vmcb12, &cs, encoding_to_event_inj(i));
 		verdicts[path][i] = verdict;
@@ -158,6 +171,8 @@ static void sweep_state(struct caps caps)
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		int err;
 
+		if (!is_tried(i))
+			continue;
 		vmcb->control.event_inj = encoding_to_event_inj(i);
 		err = vm_set_nested_state(&vm, &nested.state);
 		verdicts[STATE][i] = !err ? ACCEPTED : err == EINVAL ? EINVALID : WRONG;
@@ -226,6 +241,59 @@ static const char *caps_name(struct caps caps)
 	       caps.sev_es ? "SEV-ES, not SHSTK" : "neither SHSTK nor SEV-ES";
 }
 
+static void sweep(struct caps caps)
+{
+	sweep_vmrun(caps, VMRUN_64BIT);
+	sweep_vmrun(caps, VMRUN_COMPAT);
+	sweep_state(caps);
+}
+
+/* A line for each path and type that was tried. */
+static void print_for_judge(const char *cpuid)
+{
+	static const char * const paths[] = {
+		[VMRUN_64BIT] = "vmrun_64bit", [VMRUN_COMPAT] = "vmrun_compat",
+		[STATE] = "set_nested_state",
+	};
+
+	for (u32 path = 0; path < NR_PATHS; path++) {
+		for (u32 type = 0; type < 8; type++) {
+			if (!is_tried(type << EVENT_INJ_TYPE_SHIFT))
+				continue;
+			printf("matrix: %s.%s: type %u:", cpuid, paths[path], type);
+			for (u32 v = 0, end; v < 256; v = end) {
+				enum verdict verdict = verdict_of(path, type, v);
+
+				for (end = v + 1; end < 256 && verdict_of(path, type, end) == verdict;)
+					end++;
+				printf("%s %u", v ? "," : "", v);
+				if (end > v + 1)
+					printf("-%u", end - 1);
+				printf(" %s", verdict_names[verdict]);
+			}
+			printf("\n");
+		}
+	}
+}
+
+static int matrix_for_judge(void)
+{
+	static const struct {
+		const char *name;
+		struct caps caps;
+	} cpuids[] = {
+		{ "none", { false, false } },	{ "shstk", { true, false } },
+		{ "sev_es", { false, true } },	{ "shstk_sev_es", { true, true } },
+	};
+
+	for (u32 i = 0; i < sizeof(cpuids) / sizeof(cpuids[0]); i++) {
+		exceptions_only = i;
+		sweep(cpuids[i].caps);
+		print_for_judge(cpuids[i].name);
+	}
+	return 0;
+}
+
 static bool is_refused(enum verdict verdict)
 {
 	return verdict == REFUSED || verdict == CPU_REFUSED;
@@ -237,9 +305,7 @@ static enum exit_code judge(struct caps caps)
 	unsigned int invalid = 0, passed = 0, ran = 0, by_cpu = 0, refused = 0, odd = 0, unknown = 0;
 	unsigned int mode = 0, mode_by_cpu = 0, mode_ran = 0;
 
-	sweep_vmrun(caps, VMRUN_64BIT);
-	sweep_vmrun(caps, VMRUN_COMPAT);
-	sweep_state(caps);
+	sweep(caps);
 
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		enum verdict in_64bit = verdicts[VMRUN_64BIT][i];
@@ -299,19 +365,22 @@ int main(int argc, char *argv[])
 	};
 	struct caps caps = { 0 }, supported;
 	enum exit_code code, more;
+	bool for_judge = argc == 2 && !strcmp(argv[1], "-m");
 	struct utsname name;
 	const char *why;
 
-	(void)argv;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	errno = 0;
-	if (argc > 1)
+	if (argc > 1 && !for_judge)
 		die("no arguments; exit: 0 checked, 1 not checked, 3 hardware only, 4 unclear, 2 error");
 	why = vm_unusable();
 	errno = 0;
 	if (why)
 		die("%s", why);
 	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
+
+	if (for_judge)
+		return matrix_for_judge();
 
 	uname(&name);
 	supported = vm_supported_caps();
