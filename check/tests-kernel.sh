@@ -60,7 +60,7 @@ tried() {
 	commit "$t/linux"
 	rm -rf "$t/repo"
 	mkdir "$t/repo"
-	cp -r Makefile scripts series lab "$t/repo"
+	cp -r Makefile series lib kernel guest judge proof review check "$t/repo"
 	_ok=yes
 	(
 		cd "$t/repo"
@@ -86,9 +86,9 @@ result() {
 }
 
 over='is passed over: .*/linux has what it is for$'
-tree_of "$tip~2" "$t/linux" Makefile arch/x86/include arch/x86/kvm "$kvm"
+tree_of "$tip~5" "$t/linux" Makefile arch/x86/include arch/x86/kvm "$kvm"
 moved "$t/linux"
-tried "NOTE .*0001-.*$over" "NOTE .*0002-.*$over" "TREE    6.12-kernel  2 patches on A tree of somebody's" \
+tried "NOTE .*0001-.*$over" "NOTE .*0002-.*$over" "TREE    6.12-kernel  5 patches on A tree of somebody's" \
 	"^KVM: selftests: " "^+++ b/$kvm/Makefile.kvm" "^+TEST_GEN_PROGS_x86 += x86/svm_nested_event_inj_test" \
 	"^+++ b/$kvm/x86/svm_nested_event_inj_test.c" "^KVM: nSVM: Refuse VMRUN" "^+++ b/arch/x86/kvm/svm/nested.c"
 result "patches 1 and 2 are there, and the selftests have moved"
@@ -96,7 +96,7 @@ g -C "$t/linux" tag whole
 
 # Of the same purpose, but not the same bytes.
 sed -i 's/^#define SX_VECTOR.*/#define SX_VECTOR\t0x1e/' "$t/linux/arch/x86/include/uapi/asm/kvm.h"
-tried "NOTE .*0001-.*$over" "TREE    6.12-kernel  2 patches on "
+tried "NOTE .*0001-.*$over" "TREE    6.12-kernel  5 patches on "
 result "patch 1 is there in another form"
 
 sed -i '/^#define SX_VECTOR/d' "$t/linux/arch/x86/include/uapi/asm/kvm.h"
@@ -113,10 +113,11 @@ g -C "$t/linux" checkout -q whole -- .
 
 # A check of another shape, and no selftest, as a cherry-pick leaves it.
 echo 'static bool nested_svm_check_event_inj(struct kvm_vcpu *vcpu, u32 event_inj);' >>"$t/linux/arch/x86/kvm/svm/nested.c"
-tried "NOTE .*0003-.*$over" "TREE    6.12-kernel  1 patches on " "^KVM: selftests: "
+tried "NOTE .*0003-.*$over" "TREE    6.12-kernel  4 patches on " "^KVM: selftests: "
 result "a check of another shape is there"
 
 sed -i 's,^TEST_GEN_PROGS_x86 += x86/svm_nested_soft,TEST_GEN_PROGS_x86 += x86/svm_nested_event_inj_test\n&,' "$t/linux/$kvm/Makefile.kvm"
-tried "NOTE .*0004-.*$over" "TREE    6.12-kernel  0 patches on "
+store show "$tip:$kvm/x86_64/svm_nested_event_inj_test.c" >"$t/linux/$kvm/x86/svm_nested_event_inj_test.c"
+tried "NOTE .*0004-.*$over" "NOTE .*0007-.*$over" "TREE    6.12-kernel  0 patches on "
 result "all of it is there"
 exit $failed

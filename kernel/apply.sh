@@ -67,7 +67,7 @@ am() {
 	_file=$(moved "$PWD/$1") _moved=''
 	[ "$_file" = "$PWD/$1" ] || _moved=yes
 	sparse am -q --no-3way --committer-date-is-author-date ${_moved:+"--exclude=$kvm_tests/Makefile"} "$_file" >>"$log" 2>&1 || return
-	[ -z "$_moved" ] || list_test "$_file" >>"$log" 2>&1
+	[ -z "$_moved" ] || ! grep -q "^+++ b/$kvm_tests/Makefile" "$_file" || list_test "$_file" >>"$log" 2>&1
 }
 
 # apply: sets applied to the commit that the series files give; touches nobody's files.

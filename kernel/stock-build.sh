@@ -59,7 +59,7 @@ take() {
 make_modules() {
 	_in=$1
 	shift
-	sed -i "s@\\([ =]\\)/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
+	sed -i "s@\\([ =]\\)[^ =]*/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
 	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
 }
 

@@ -52,12 +52,14 @@ need_store() {
 		store config --worktree core.bare true
 		g config -f build/git/config --unset core.bare
 	fi
-	for _w in build/src/* build/tree/*; do
+	# Not by git worktree repair, which would have the store that a copy was made of mended to look at the copy.
+	for _w in build/src/* build/tree/* build/stock/*/src; do
 		[ -f "$_w/.git" ] || continue
-		case $(cat "$_w/.git") in
-		"gitdir: $PWD/build/git/"*) ;;
-		*) worktrees repair "$_w" >/dev/null 2>&1 || : ;;
-		esac
+		_gd=$PWD/build/git/worktrees/$(sed 's|.*/||' "$_w/.git")
+		if [ -d "$_gd" ] && [ "$(cat "$_w/.git")" != "gitdir: $_gd" ]; then
+			echo "gitdir: $_gd" >"$_w/.git"
+			echo "$PWD/$_w/.git" >"$_gd/gitdir"
+		fi
 	done
 }
 

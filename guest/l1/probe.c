@@ -251,16 +251,21 @@ static void sweep(struct caps caps)
 /* A line for each path and type that was tried. */
 static void print_for_judge(const char *cpuid)
 {
-	static const char * const paths[] = {
-		[VMRUN_64BIT] = "vmrun_64bit", [VMRUN_COMPAT] = "vmrun_compat",
-		[STATE] = "set_nested_state",
+	static const struct {
+		const char *name;
+		enum path path;
+	} paths[] = {
+		{ "set_nested_state", STATE }, { "vmrun_64bit", VMRUN_64BIT },
+		{ "vmrun_compat", VMRUN_COMPAT },
 	};
 
-	for (u32 path = 0; path < NR_PATHS; path++) {
+	for (u32 i = 0; i < NR_PATHS; i++) {
+		enum path path = paths[i].path;
+
 		for (u32 type = 0; type < 8; type++) {
 			if (!is_tried(type << EVENT_INJ_TYPE_SHIFT))
 				continue;
-			printf("matrix: %s.%s: type %u:", cpuid, paths[path], type);
+			printf("matrix: %s.%s: type %u:", cpuid, paths[i].name, type);
 			for (u32 v = 0, end; v < 256; v = end) {
 				enum verdict verdict = verdict_of(path, type, v);
 
