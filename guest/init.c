@@ -2,8 +2,6 @@
 /*
  * PID 1 of the guest: load the modules, run the suite, report, restart.
  *
- * Build: gcc -O2 -Wall -Wextra -Werror -static -o init init.c
- *
  * Files in the initramfs, besides this one as /init:
  *   /modules/order   one module a line: "kvm.ko parameters..."; NAME=@SYMBOL
  *                    passes the address of a kernel symbol
@@ -39,26 +37,17 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include "lines.h"
 
 #define TRACING		"/sys/kernel/tracing"
 #define TRACEPOINT	"kvm_nested_vmenter_failed"
 #define SKIPPED		4	/* exit code of a skipped kselftest */
 #define MAX_TESTS	64
 #define MAX_ARGS	32
-#define MAX_REASONS	64
-#define LINE_SIZE	4096
 
 struct test {
 	long timeout;			/* seconds */
 	char *argv[MAX_ARGS + 1];	/* argv[0] is the test's name */
-};
-
-/* A stream cut into lines; what a line means is up to its reader. */
-struct lines {
-	int fd;				/* -1 at its end */
-	size_t len;
-	void (*emit)(char *line);
-	char buf[LINE_SIZE];
 };
 
 static struct test tests[MAX_TESTS];
@@ -265,30 +254,6 @@ static void read_suite(void)
 	fclose(f);
 }
 
-/* Reads what is there; false at the end of the stream. */
-static bool read_lines(struct lines *in)
-{
-	ssize_t n = read(in->fd, in->buf + in->len, sizeof(in->buf) - 1 - in->len);
-	char *start = in->buf, *newline;
-
-	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR);
-	in->len += n;
-	in->buf[in->len] = '\0';
-	while ((newline = memchr(start, '\n', in->buf + in->len - start))) {
-		*newline = '\0';
-		in->emit(start);
-		start = newline + 1;
-	}
-	in->len -= start - in->buf;
-	memmove(in->buf, start, in->len + 1);
-	if (in->len == sizeof(in->buf) - 1) {	/* too long a line: cut it */
-		in->emit(in->buf);
-		in->len = 0;
-	}
-	return true;
-}
-
 /* Completes a last line that has no newline, and closes the stream. */
 static void finish_lines(struct lines *in)
 {
@@ -317,22 +282,6 @@ static void emit_output(char *line)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?';
 	fprintf(results, "  %s%s\n", ktap ? "" : "# ", line);
-}
-
-static struct { unsigned long count; char *text; } reasons[MAX_REASONS];
-
-static void count_reason(const char *text, unsigned long n)
-{
-	int i = 0;
-
-	while (i < MAX_REASONS - 1 && reasons[i].text &&
-	       strcmp(reasons[i].text, text))
-		i++;
-	if (i == MAX_REASONS - 1)
-		text = "(others)";
-	if (!reasons[i].text)
-		reasons[i].text = strdup(text);
-	reasons[i].count += n;
 }
 
 static void emit_trace(char *line)

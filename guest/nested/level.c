@@ -43,6 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lines.h"
 #include "disk.h"
 
 #define INSTANCE	"/sys/kernel/tracing/instances/nested"
@@ -52,20 +53,9 @@
 #define NR_TYPES	8
 #define NR_VECTORS	256
 #define NR_EXCEPTIONS	32
-#define MAX_REASONS	32
 #define NAME_SIZE	128
-#define LINE_SIZE	8192
-
-/* A stream cut into lines; what a line means is up to its reader. */
-struct lines {
-	int fd;
-	size_t len;
-	void (*emit)(char *line);
-	char buf[LINE_SIZE];
-};
 
 static unsigned long events[NR_TYPES][NR_VECTORS];
-static struct { char *text; unsigned long count; } reasons[MAX_REASONS];
 static unsigned long refused, lost;
 
 static const char *level = "1", *memory = "256M", *cpu = "host";
@@ -144,36 +134,11 @@ static void emit_qemu(char *line)
 		strcpy(stopped, "QEMU stopped its guest");
 }
 
-/* Reads what is there; false at the end of the stream, or where it runs dry. */
-static bool read_lines(struct lines *in)
-{
-	ssize_t n = read(in->fd, in->buf + in->len, sizeof(in->buf) - 1 - in->len);
-	char *start = in->buf, *newline;
-
-	if (n <= 0)
-		return false;
-	in->len += n;
-	in->buf[in->len] = '\0';
-	while ((newline = memchr(start, '\n', in->buf + in->len - start))) {
-		*newline = '\0';
-		if (newline > start && newline[-1] == '\r')
-			newline[-1] = '\0';
-		in->emit(start);
-		start = newline + 1;
-	}
-	in->len -= start - in->buf;
-	memmove(in->buf, start, in->len + 1);
-	if (in->len == sizeof(in->buf) - 1) {	/* too long a line: cut it */
-		in->emit(in->buf);
-		in->len = 0;
-	}
-	return true;
-}
-
 static void read_all(struct lines *in)
 {
-	while (read_lines(in))
-		;
+	do {
+		errno = 0;
+	} while (read_lines(in) && errno != EAGAIN);
 }
 
 static struct lines console = { .emit = emit_console };
@@ -191,19 +156,6 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-static void count_refusal(const char *reason)
-{
-	int i = 0;
-
-	refused++;
-	while (i < MAX_REASONS - 1 && reasons[i].text &&
-	       strcmp(reasons[i].text, reason))
-		i++;
-	if (!reasons[i].text)
-		reasons[i].text = strdup(i < MAX_REASONS - 1 ? reason : "(others)");
-	reasons[i].count++;
-}
-
 /* EVENTINJ: bits 7:0 are the vector, 10:8 the type. The filter asks for V. */
 static void emit_trace(char *line)
 {
@@ -213,7 +165,8 @@ static void emit_trace(char *line)
 	char *gap = strstr(line, "[LOST ");
 
 	if (reason) {
-		count_refusal(reason + strlen(failed));
+		refused++;
+		count_reason(reason + strlen(failed), 1);
 	} else if (event) {
 		unsigned long e = strtoul(event + strlen("event_inj: "), NULL, 16);
 
