@@ -14,10 +14,19 @@ with	= $(if $(STOCK),kernel/stock.sh )proof/$(1)
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
 	@echo
+	@echo 'The two commands:'
 	@echo '  make run     build BASE with and without the series, boot both, compare the verdicts'
+	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
+	@echo
+	@echo 'A series and its tree (kernel/):'
+	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
+	@echo '  make export  build/tree/BASE -> series/BASE'
+	@echo '  make clean   remove build/ but for the downloaded packages'
+	@echo
+	@echo 'Proofs (proof/; docs/proof.md):'
 	@echo '  make stock   the same on Debian'\''s own kernel, as shipped and with its KVM modules rebuilt (FLAVOUR=, RELEASE=)'
 	@echo '  make modules KVM'\''s modules with the series for a host that runs RELEASE (RELEASE=$$(uname -r); TRY=1: tried in a guest)'
-	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
+	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
 	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
@@ -25,17 +34,17 @@ help:
 	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
 	@echo '  make bench   what the check costs in instructions; writes the tables in README.md and the cover letter'
 	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
-	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
-	@echo '  make export  build/tree/BASE -> series/BASE'
-	@echo '  make rebase  a new point release: the series of BASE on the newest there is, tried there and written anew'
-	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
-	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
-	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
+	@echo
+	@echo 'Is a series fit to be sent (review/):'
 	@echo '  make lint    the rules that a patch has to follow'
 	@echo '  make send-check  is the series of BASE ready to be sent? (lint, the mails, every step, sparse, documentation)'
+	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
+	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
+	@echo '  make rebase  a new point release: the series of BASE on the newest there is, tried there and written anew'
 	@echo '  make quilt   the series in a Debian kernel source package, up to a kvm-amd.ko'
+	@echo
+	@echo 'The tests on other machines (check/):'
 	@echo '  make fresh   these commands on a bare Debian 12 and 13, in a chroot (root; SUITE=trixie: only there)'
-	@echo '  make clean   remove build/ but for the downloaded packages'
 	@echo
 	@echo 'Settings, with their values now:'
 	@echo '  BASE=$(BASE)     of $(BASES)'

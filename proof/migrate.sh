@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # migrate.sh - a vCPU that runs L2 is saved, an event edited into its nested state, and all of it restored into a fresh VM.
 # Usage: [BASE=6.12] [KERNEL=/linux] proof/migrate.sh
-# Boots guest/l1/migrate.c on the base without and with the series, each on a KVM with neither SHSTK nor SEV-ES and, by way
+# Boots guest/l1/migrate/ on the base without and with the series, each on a KVM with neither SHSTK nor SEV-ES and, by way
 # of kernel/caps, with both. Prints what became of the events, and KTAP. Exit: as run.sh.
 
 set -eu
