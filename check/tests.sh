@@ -108,17 +108,8 @@ else
 fi
 
 cp "$t/deb.good" "$deb"
-# cut WHERE: tree.sh from nothing, ended as by ctrl-C when it comes to "git ... WHERE", then run to its end.
-cut() {
-	rm -rf build/git build/src build/tree
-	! CUT=$1 timeout 20 env --default-signal=INT PATH="$t/cut:$PATH" kernel/tree.sh || return 1
-	kernel/tree.sh || return
-	! find build -path build/git -prune -o -name '*.tmp' -print -o -path '*/apply/*' -print | grep . || return 1
-	[ "$(g -C build/tree/1.0 log --format=%s | paste -sd,)" = "KVM: nSVM: Count,linux-source-1.0 1.0-1" ] && ! dirty build/tree/1.0
-}
-for where in "add -f ." write-tree "worktree move" "worktree add" " am " " checkout " update-ref; do
-	expect 0 "TREE    1.0  1 patches" "ctrl-C at git $where, then again" cut "$where"
-done
+# shellcheck source=check/tests-cut.sh
+. check/tests-cut.sh
 
 echo work >build/tree/1.0/new-file
 expect 2 "build/tree/1.0 has the changes above in no commit" "export of a dirty tree" kernel/export.sh
