@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The front door. Everything happens in scripts/, everything made is in build/.
+# The front door. Everything happens in the folders below, everything made is in build/.
 
 BASE	?= 6.12
 ACCEL	?= tcg
@@ -9,15 +9,24 @@ BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch)))
 export BASE ACCEL KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 # STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
-with	= $(if $(STOCK),stock.sh --run $(1),$(1))
+with	= $(if $(STOCK),kernel/stock.sh )proof/$(1)
 
 help:
 	@echo 'KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN'
 	@echo
+	@echo 'The two commands:'
 	@echo '  make run     build BASE with and without the series, boot both, compare the verdicts'
+	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
+	@echo
+	@echo 'A series and its tree (kernel/):'
+	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
+	@echo '  make export  build/tree/BASE -> series/BASE'
+	@echo '  make clean   remove build/ but for the downloaded packages'
+	@echo
+	@echo 'Proofs (proof/; docs/proof.md):'
 	@echo '  make stock   the same on Debian'\''s own kernel, as shipped and with its KVM modules rebuilt (FLAVOUR=, RELEASE=)'
 	@echo '  make modules KVM'\''s modules with the series for a host that runs RELEASE (RELEASE=$$(uname -r); TRY=1: tried in a guest)'
-	@echo '  make check   all tests of this repository, on all bases (what CI runs)'
+	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
 	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
@@ -25,23 +34,23 @@ help:
 	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
 	@echo '  make bench   what the check costs in instructions; writes the tables in README.md and the cover letter'
 	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
-	@echo '  make tree    series/BASE -> build/tree/BASE, a git tree with one commit a patch'
-	@echo '  make export  build/tree/BASE -> series/BASE'
-	@echo '  make rebase  a new point release: the series of BASE on the newest there is, tried there and written anew'
-	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
-	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
-	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
+	@echo
+	@echo 'Is a series fit to be sent (review/):'
 	@echo '  make lint    the rules that a patch has to follow'
 	@echo '  make send-check  is the series of BASE ready to be sent? (lint, the mails, every step, sparse, documentation)'
+	@echo '  make compare the series of all bases side by side (FROM=6.12: that one and BASE in full)'
+	@echo '  make port    patches from series/FROM into build/tree/BASE by a three-way merge (PATCH=0003: one)'
+	@echo '  make rebase  a new point release: the series of BASE on the newest there is, tried there and written anew'
 	@echo '  make quilt   the series in a Debian kernel source package, up to a kvm-amd.ko'
+	@echo
+	@echo 'The tests on other machines (check/):'
 	@echo '  make fresh   these commands on a bare Debian 12 and 13, in a chroot (root; SUITE=trixie: only there)'
-	@echo '  make clean   remove build/ but for the downloaded packages'
 	@echo
 	@echo 'Settings, with their values now:'
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
-	@echo '  TEST=$(TEST)         of the tests in lab/suite, run these, too ("all": every one)'
+	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
 	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0: KVM_AMD="npt=0 vgif=0"'
 	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
 	@echo '  DEBUG=$(DEBUG)        1: a kernel with KASAN, UBSAN and lockdep, compared with the same one without'
@@ -57,70 +66,70 @@ help:
 	@echo '  V=$(V)            1: show the commands'
 
 run:
-	@scripts/$(call with,run.sh)
+	@$(call with,run.sh)
 
 shell:
-	@scripts/$(call with,run.sh --shell)
+	@$(call with,run.sh --shell)
 
 caps:
-	@scripts/$(call with,caps.sh)
+	@$(call with,caps.sh)
 
 stock:
-	@scripts/stock.sh
+	@kernel/stock.sh proof/run.sh
 
 modules:
-	@scripts/stock.sh --modules
+	@proof/modules.sh
 
 mutants:
-	@scripts/$(call with,mutants.sh)
+	@$(call with,mutants.sh)
 
 fuzz:
-	@scripts/$(call with,fuzz.sh)
+	@$(call with,fuzz.sh)
 
 migrate:
-	@scripts/$(call with,migrate.sh)
+	@$(call with,migrate.sh)
 
 nested:
-	@scripts/$(call with,nested.sh)
+	@$(call with,nested.sh)
 
 bench:
-	@scripts/bench.sh
+	@proof/bench.sh
 
 probe:
-	@scripts/$(if $(BOOT),$(call with,probe.sh --boot),probe.sh)
+	@$(if $(BOOT),$(call with,probe.sh --boot),proof/probe.sh)
 
 check:
-	@scripts/check.sh $(BASES)
+	@check/check.sh $(BASES)
 
 tree:
-	@scripts/tree.sh
+	@kernel/tree.sh
 
 export:
-	@scripts/export.sh
+	@kernel/export.sh
 
 rebase:
-	@scripts/rebase.sh
+	@review/rebase.sh
 
 # All series, unless one was asked for: then BASE is not the default above.
 lint:
-	@$(if $(filter file,$(origin BASE)),unset BASE;) scripts/lint.sh
+	@$(if $(filter file,$(origin BASE)),unset BASE;) review/lint.sh
 
 port:
-	@scripts/port.sh
+	@review/port.sh
 
 compare:
-	@scripts/compare.sh
+	@review/compare.sh
 
 send-check:
-	@scripts/send-check.sh
+	@review/send-check.sh
 
 quilt:
-	@scripts/quilt.sh
+	@review/quilt.sh
 
 fresh:
-	@scripts/fresh.sh
+	@check/fresh.sh
 
 clean:
-	@scripts/clean.sh
+	@kernel/clean.sh
 
 .PHONY: help run stock modules shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean

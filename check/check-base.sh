@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# check-base.sh - one part of make check, for one base.
+# Usage: check/check-base.sh PART BASE    (check.sh has the parts in their order, and counts their "ok" and "not ok" lines)
+
+set -u
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+
+# tree: what boots later is the tree, so that it has to be what the files say.
+tree() {
+	kernel/tree.sh && echo "ok - $BASE: git am" || return
+	if has_work; then
+		echo "not ok - $BASE: build/tree/$BASE holds work that series/$BASE does not: make export BASE=$BASE"
+		return 1
+	fi
+	kernel/export.sh --check
+}
+
+# ready_to_be_sent: the rules for patches, the mails, every step built, sparse, documentation. Other bases print, too: the
+# table is kept together.
+ready_to_be_sent() {
+	review/send-check.sh >"$log" 2>&1
+	code=$?
+	flock build/check.lock cat "$log"
+	[ "$code" -eq 0 ]
+}
+
+# kernels: if this fails, so does all that boots, and with a reason.
+kernels() {
+	kernel/build.sh base && kernel/build.sh patched && kernel/build.sh tests && echo "ok - $BASE: kernels and tests"
+}
+
+# compiled: all that takes a compiler.
+compiled() {
+	ready_to_be_sent
+	code=$?
+	on_kernel kernels && [ "$code" -eq 0 ]
+}
+
+# on_kernel PART: it, on Debian's own kernel if this release of Debian has one of this base, which its compiler then has built;
+# else on the lab's, which takes minutes to compile.
+on_kernel() {
+	_stock=''
+	case " $(kernels_of "$(codename)") " in *" $BASE "*) _stock=${STOCK:-wanted} ;; esac
+	if [ "$_stock" = wanted ]; then
+		kernel/stock.sh check/check-base.sh "$1" "$BASE"
+	else
+		"$1"
+	fi
+}
+
+# verdict WHAT STAGE: both kernels, all tests of kernel/suite; the whole report only if it is not good, or came without that stage.
+verdict() {
+	if TEST=all proof/run.sh >"$log" 2>&1 && grep -qE "^  $2 " "$log"; then
+		grep -E '^  [A-Z]+ +' "$log"
+		echo "ok - $BASE: $1: $(grep '^PASS: ' "$log")"
+	else
+		cat "$log"
+		echo "not ok - $BASE: $1"
+		return 1
+	fi
+}
+
+# red_and_green: the second time as after an edit: the base is not booted, two guests share the tests of the patched kernel.
+red_and_green() {
+	verdict "red without the series, green with it" BOOT &&
+		verdict "the same, with the base as booted before" SAME
+}
+
+capabilities() {
+	proof/caps.sh
+}
+
+# mutants: a handful, make mutants has all. "none" is not among them: capabilities has just shown that the check as it is
+# passes on the same KVMs.
+mutants() {
+	MUTANTS='vector-9 type-1 shstk-of-cpuid-only not-on-set-nested-state mode-rule-dropped' proof/mutants.sh
+}
+
+# quietly COMMAND...: the stages and results of a command; all that it printed only if it fails.
+quietly() {
+	"$@" >"$log" 2>&1
+	code=$?
+	grep -E '^(not )?ok |^  [A-Z]+ +' "$log"
+	[ "$code" -eq 0 ] || sed 's/^/# /' "$log"
+	return "$code"
+}
+
+probe() {
+	quietly proof/probe.sh --boot
+}
+
+migration() {
+	proof/migrate.sh
+}
+
+# fuzz: what a few seconds are good for; make fuzz does fifty times as much.
+fuzz() {
+	SEED=1 COUNT=20000 quietly proof/fuzz.sh
+}
+
+three_levels() {
+	proof/nested.sh
+}
+
+BASE=${2:-}
+need_base
+log=build/log/$ID-check-${1:-}.log
+mkdir -p build/log
+# What is built and booted is what the series files give, as the tree of the first part has shown to be its own.
+[ "${1:-}" = tree ] || LAB_SNAPSHOT=$(id_of "refs/applied/$ID")
+export LAB_SNAPSHOT
+case ${1:-} in
+tree | compiled) "$1" ;;
+kernels | red_and_green | capabilities | mutants | probe | migration | fuzz | three_levels) on_kernel "$1" ;;
+*) die 2 "usage: check/check-base.sh PART BASE" ;;
+esac

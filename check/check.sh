@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# check.sh - all tests of this repository; its last line counts the "ok" and "not ok" lines of all of them.
+# Usage: check/check.sh BASE...
+
+set -u
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
+mkdir -p build
+results=build/check.results
+: >"$results"
+start=$(tenths)
+
+# part WHAT COMMAND...: what the command prints is shown and counted; a failure that it has no line for gets one.
+part() {
+	_what=$1 _t=$(tenths)
+	shift
+	echo "# $_what"
+	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep --line-buffered -v '^exit [0-9]*$'
+	_exit=$(tail -n 1 build/check.part)
+	grep -E '^(not )?ok ' build/check.part >>"$results"
+	if [ "$_exit" != 'exit 0' ] && ! grep -q '^not ok ' build/check.part; then
+		echo "not ok - $_what: $_exit" | tee -a "$results"
+	elif ! grep -qE '^(not )?ok ' build/check.part; then
+		echo "not ok - $_what: nothing was checked" | tee -a "$results"
+	fi
+	echo "# $_what $(took "$_t")"
+}
+
+scripts_lint() {
+	printf '%s\n' */*.sh */*/*.sh .ci/run | grep -v ^build/ | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
+}
+
+# tables: README.md has what make bench has measured, as it is.
+tables() {
+	# shellcheck disable=SC2046 # one word a file
+	proof/bench-table $(find series -name bench | sort -V) >build/check.table
+	if sed -n '/^<!-- make bench/,/^<!-- end -->$/p' README.md | sed '1d; $d; /^```$/d' | diff build/check.table -; then
+		echo "ok - README.md has the figures of make bench"
+	else
+		echo "not ok - README.md has the figures of make bench: run it"
+	fi
+}
+
+# side_by_side N PART BASE...: of N bases at once.
+side_by_side() {
+	_n=$1 _part=$2
+	shift 2
+	printf '%s\n' "$@" | xargs -P "$_n" -n 1 check/check-base.sh "$_part"
+}
+
+# most_patches_first BASE...: what takes the longest comes first, so that at the end the least is done by one alone.
+most_patches_first() {
+	for _base; do
+		echo "$(find "series/$_base" -name '[0-9]*.patch' 2>/dev/null | wc -l) $_base"
+	done | sort -rn | cut -d' ' -f2
+}
+
+# own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
+own_kernel() {
+	_base=$(kernels_of "$(codename)" | cut -d' ' -f1)
+	if [ -z "$_base" ]; then
+		echo "ok - modules for a host # SKIP this is neither Debian 12 nor 13"
+		return
+	fi
+	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh
+}
+
+# bare_system: a system with nothing in it, of the other Debian; in one, and without root, there is none to be made.
+bare_system() {
+	if [ -n "${LAB_FRESH:-}" ]; then
+		echo "ok - a bare system # SKIP this is one"
+	elif [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+		echo "ok - a bare system # SKIP that takes root and the right to mount"
+	else
+		check/fresh.sh --part
+	fi
+}
+
+lib/deps.sh tree build run check clang docs send || exit
+part "scripts" scripts_lint
+part "rooms" check/rooms.sh
+part "judge" judge/tests/run.sh
+part "bad input" check/tests.sh
+part "tables" tables
+[ $# -gt 0 ] || set -- none
+# The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
+lock
+need_store
+# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
+part "trees" side_by_side $# tree "$@"
+part "all series" review/compare.sh
+case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
+# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
+# shellcheck disable=SC2046 # one word a base
+part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
+for base; do
+	for what in red_and_green capabilities mutants probe migration fuzz three_levels; do
+		part "$base: $(echo "$what" | tr _ ' ')" check/check-base.sh "$what" "$base"
+	done
+done
+part "Debian's kernel" own_kernel
+part "a bare system" bare_system
+
+skipped=$(grep -ciE '^ok .*# skip' "$results")
+failed=$(grep -c '^not ok' "$results")
+passed=$(($(grep -c '^ok' "$results") - skipped))
+grep '^not ok' "$results"
+echo "# all of it $(took "$start")"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

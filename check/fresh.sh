@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# fresh.sh - the README's commands on a bare Debian: debootstrap's minbase and make, nothing else. Needs root.
+# Usage: [SUITE=bookworm|trixie] [BASE=6.12] check/fresh.sh [--part | COMMAND...]
+#   without SUITE  both, one after the other
+#   COMMAND        this one alone, on what the last run has left in lab/
+#   --part         what make check has time for, on the release that this machine is not: make stock of the two bases whose
+#                  kernels that release has, the programs of lab/, and the selftests of all bases with -Werror
+# build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
+# command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
+# Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
+# namespaces of its own, and its mounts and processes end with them.
+# Prints "ok - ..." or "not ok - ..." for each; 1 if there is any of the latter.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+suites=${SUITE:-bookworm trixie}
+need_base
+# shellcheck source=lib/apt.sh
+. lib/apt.sh
+ID=fresh
+code=0
+
+# bare: a Debian of $suite.
+bare() {
+	rm -rf "$dir/bare" "$dir/bare.tmp"
+	debootstrap --variant=minbase --include=make --keyring="$(keyring)" "$suite" "$dir/bare.tmp" "$(mirror "$suite")"
+	sources "$suite" "$suite-updates" "$suite-security" >"$dir/bare.tmp/etc/apt/sources.list"
+	apt-config dump | grep -iE '^Acquire::[a-z]+::proxy' >"$dir/bare.tmp/etc/apt/apt.conf.d/90proxy" || :
+	cp /etc/resolv.conf /etc/hosts "$dir/bare.tmp/etc/"
+	rm -rf "$dir/bare.tmp/var/cache/apt/archives"/*.deb "$dir/bare.tmp/var/lib/apt/lists"/*
+	mkdir -p "$dir/bare.tmp/lab"
+	mv "$dir/bare.tmp" "$dir/bare"
+}
+
+# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone.
+clone() {
+	if [ "$what" = again ] && [ -d "$dir/lab/.git" ]; then
+		g -C "$dir/lab" fetch -q "$PWD" HEAD
+		g -C "$dir/lab" reset -q --hard FETCH_HEAD
+		return
+	fi
+	rm -rf "$dir/lab"
+	g clone -q --no-hardlinks . "$dir/lab"
+	mkdir -p "$dir/lab/build/pkg" "$dir/debs/partial"
+	find build/pkg -maxdepth 1 -name '*_all.deb' -exec cp -t "$dir/lab/build/pkg" {} +
+}
+
+# inside COMMAND...: in a new copy of the bare system, as root, in the clone.
+inside() {
+	rm -rf "$dir/root"
+	cp -a "$dir/bare" "$dir/root"
+	# shellcheck disable=SC2016 # the inner shell expands these
+	unshare --mount --pid --fork --kill-child --propagation private sh -euc '
+		dir=$1
+		shift
+		# A place to mount: what is in there may have namespaces of its own.
+		mount --bind "$dir/root" "$dir/root"
+		mount --bind "$dir/lab" "$dir/root/lab"
+		mount --bind "$dir/debs" "$dir/root/var/cache/apt/archives"
+		mount --rbind /dev "$dir/root/dev"
+		mount -t proc proc "$dir/root/proc"
+		mount -t tmpfs tmpfs "$dir/root/tmp"
+		exec chroot "$dir/root" env -i -C /lab HOME=/root LAB_FRESH=1 \
+			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"' sh "$dir" "$@" &
+	_pid=$!
+	# Without its parent, the first process in there is killed, and all others with it.
+	trap 'kill -KILL "$_pid" 2>/dev/null; exit 130' INT TERM HUP
+	wait "$_pid"
+}
+
+# try WHAT COMMAND...: a line of result; what the command has skipped, its notes and its totals; its end if it fails.
+try() {
+	_what=$1 _t=$(tenths) _rc=0
+	_log=build/log/fresh-$suite-$(echo "$1" | tr -cs '[:alnum:].\n' '-').log
+	shift
+	[ ! -t 1 ] || printf '  %-8s%s ...' FRESH "$suite: $_what"
+	inside "$@" >"$_log" 2>&1 </dev/null || _rc=$?
+	[ ! -t 1 ] || printf '\r\033[K'
+	grep -E '^  (NOTE|FETCH|INSTALL|IMPORT|KERNEL|MODULES|TESTS|BOOT|TRY) |^[0-9]+ passed|# SKIP|^PASS' "$_log" | sed 's/^ */#   /' || :
+	if [ "$_rc" -eq 0 ]; then
+		echo "ok - $suite: $_what  $(took "$_t")"
+	else
+		tail -n 20 "$_log" | sed 's/^/#   /'
+		echo "not ok - $suite: $_what: exit $_rc; all of its output: $_log"
+		code=1
+	fi
+}
+
+# part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
+part() {
+	for _base in $(kernels_of "$suite"); do
+		try "make stock BASE=$_base" make stock BASE="$_base"
+	done
+	# shellcheck disable=SC2016 # the shell in there expands it
+	try "lab's programs, selftests of all bases with -Werror" sh -euc '
+		lib/deps.sh build
+		make -s -C guest OUT="$PWD/build/programs"
+		make -s -C judge OUT="$PWD/build/programs"
+		for base in series/*/base; do
+			base=${base%/base}
+			export BASE="${base#series/}"
+			kernel/tree.sh
+			kernel/build.sh strict-tests
+		done'
+}
+
+# all: README's two commands, and each of the others with its own packages only.
+all() {
+	try "make run BASE=$BASE" make run BASE="$BASE"
+	try "make check" make check
+	for _base in $(kernels_of "$suite"); do
+		try "make stock BASE=$_base" make stock BASE="$_base"
+		try "make modules BASE=$_base" make modules TRY=1 FLAVOUR=cloud-amd64 BASE="$_base"
+	done
+	try "make stock FLAVOUR=amd64" make stock FLAVOUR=amd64 BASE="$BASE"
+	try "deps.sh shell" sh -euc 'lib/deps.sh shell; busybox true'
+	try "make tree export" make tree export BASE="$BASE"
+	try "make port" make port FROM=6.12 BASE=6.1 PATCH=0003
+	for _command in lint compare send-check caps migrate nested "probe BOOT=1" "mutants MUTANTS=vector-9" \
+			"fuzz COUNT=20000" quilt; do
+		# shellcheck disable=SC2086 # a list
+		try "make $_command" make $_command BASE="$BASE"
+	done
+}
+
+# again: the command that was asked for.
+again() {
+	try "$*" "$@"
+}
+
+case $suites in
+bookworm | trixie | 'bookworm trixie') ;;
+*) die 2 "SUITE=$suites: bookworm or trixie, or neither for both" ;;
+esac
+what=all
+case ${1:-} in
+--part)
+	what=part
+	case $(codename) in
+	trixie) suites=bookworm ;;
+	*) suites=trixie ;;
+	esac
+	;;
+?*) what=again ;;
+esac
+[ -z "$KERNEL" ] || die 2 "a bare system has no tree of yours: leave KERNEL out"
+if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+	die 3 "a bare system takes root and the right to mount: sudo make fresh"
+fi
+lib/deps.sh tree fresh
+mkdir -p build/log build/pkg
+[ -z "$(g status --porcelain -uno 2>/dev/null)" ] || say NOTE "a clone has what is committed, and not your changes"
+for suite in $suites; do
+	dir=$PWD/build/fresh/$suite
+	mkdir -p "$dir"
+	# Not lock(): for an hour, nothing of the other commands' is touched.
+	exec 7>"$dir/lock"
+	flock -n 7 || die 2 "another make fresh runs in $dir"
+	[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
+	clone
+	$what "$@"
+	rm -rf "$dir/root"
+done
+exit $code

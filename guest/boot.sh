@@ -1,0 +1,127 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# One boot: one QEMU, one wall-clock limit, one run folder.
+#
+# Usage: guest/boot.sh VMLINUX INITRD RUNDIR SECONDS [kernel word...]
+#
+# or guest/boot.sh --check: only says whether QEMU and ACCEL are to be had.
+#
+# SECONDS 0: no limit, and the console on this terminal (for lab.shell).
+# Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap
+# (ttyS1), qemu.err and status ("exit CODE" or "timeout SECONDS").
+# Environment: ACCEL=tcg|kvm (tcg), CPU, CPU_ALSO (more of it, for TCG), MEM (1G), SMP (1), QEMU, QEMU_ARGS
+# (further words for QEMU), TSC_KHZ (what lab/tsc prints), V=1 to see the command.
+# Exit: 0 QEMU ended by itself, 2 usage, 4 it did not, or could not start.
+
+set -eu
+
+die() {
+	code=$1
+	shift
+	echo "boot: $*" >&2
+	exit "$code"
+}
+
+# Prints the arguments so that a shell reads them back as they are.
+quote() {
+	for word; do
+		case $word in
+		*[!A-Za-z0-9_./:=,+-]* | '')
+			printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")" ;;
+		*)
+			printf '%s ' "$word" ;;
+		esac
+	done
+	echo
+}
+
+need_nested_svm() {
+	if ! [ -r /dev/kvm ] || ! [ -w /dev/kvm ]; then
+		die 4 "ACCEL=kvm: /dev/kvm is missing or not yours; without ACCEL the lab uses TCG"
+	fi
+	grep -qw svm /proc/cpuinfo ||
+		die 4 "ACCEL=kvm: not an AMD CPU with SVM; without ACCEL the lab uses TCG"
+	case $(cat /sys/module/kvm_amd/parameters/nested 2>/dev/null) in
+	1 | Y) ;;
+	*) die 4 "ACCEL=kvm: kvm_amd is not loaded with nested=1; without ACCEL the lab uses TCG" ;;
+	esac
+}
+
+qemu=${QEMU:-qemu-system-x86_64}
+command -v "$qemu" >/dev/null ||
+	die 4 "$qemu: not found; apt-get install qemu-system-x86"
+
+case ${ACCEL:=tcg} in
+tcg)
+	# On a busy host the kernel finds fault with emulated timers, and may even panic: it need not check them.
+	accel=tcg,thread=single cpu=${CPU:-max}${CPU_ALSO:+,$CPU_ALSO} timers='tsc=reliable no_timer_check'
+	# Nor can it calibrate the TSC then: that is the host's, or counts the nanoseconds of -icount.
+	case ${QEMU_ARGS:-} in *-icount*) TSC_KHZ=1000000 ;; esac
+	timers="$timers${TSC_KHZ:+ tsc_early_khz=$TSC_KHZ}" ;;
+kvm)
+	need_nested_svm
+	accel=kvm cpu=${CPU:-host} timers='' ;;
+*)
+	die 2 "ACCEL=$ACCEL: tcg or kvm" ;;
+esac
+[ "${1:-}" != --check ] || exit 0
+
+[ $# -ge 4 ] || die 2 "usage: $0 VMLINUX INITRD RUNDIR SECONDS [kernel word...]"
+vmlinux=$1 initrd=$2 dir=$3 limit=$4
+shift 4
+case $limit in
+*[!0-9]* | '' | 0?*) die 2 "\"$limit\" is not a number of seconds" ;;
+esac
+for file in "$vmlinux" "$initrd"; do
+	if ! [ -f "$file" ] || ! [ -r "$file" ]; then
+		die 2 "$file: no such file, or not readable"
+	fi
+done
+
+mkdir -p "$dir" || die 4 "$dir: cannot be made"
+rm -f "$dir/qemu.cmd" "$dir/console.log" "$dir/report.ktap" \
+	"$dir/qemu.err" "$dir/status"
+
+# A comma in a file name would end the option there.
+log=$(printf '%s\n' "$dir" | sed 's/,/,,/g')
+console=file,id=console,path=$log/console.log
+[ "$limit" -gt 0 ] ||
+	console=stdio,id=console,mux=on,signal=off,logfile=$log/console.log
+
+words="console=ttyS0 panic=-1 oops=panic${timers:+ $timers}${*:+ $*}"
+set -- "$qemu" -nodefaults -no-user-config -display none \
+	-machine pc -accel "$accel" -cpu "$cpu" \
+	-smp "${SMP:-1}" -m "${MEM:-1G}" -no-reboot \
+	-chardev "$console" -serial chardev:console \
+	-chardev "file,id=report,path=$log/report.ktap" -serial chardev:report \
+	-kernel "$vmlinux" -initrd "$initrd" -append "$words"
+# shellcheck disable=SC2086 # QEMU_ARGS is split into words by intention
+[ -z "${QEMU_ARGS:-}" ] || set -- "$@" $QEMU_ARGS
+
+quote "$@" >"$dir/qemu.cmd"
+[ -z "${V:-}" ] || cat "$dir/qemu.cmd"
+
+code=0
+if [ "$limit" -eq 0 ]; then
+	"$@" 2>"$dir/qemu.err" || code=$?
+else
+	# In the background, so that the trap runs at once; timeout passes TERM on.
+	timeout -k 5 "$limit" "$@" </dev/null >"$dir/qemu.err" 2>&1 &
+	pid=$!
+	trap 'kill "$pid" 2>/dev/null; wait "$pid" || :; die 4 "interrupted"' \
+		INT TERM HUP
+	wait "$pid" || code=$?
+	trap - INT TERM HUP
+fi
+
+case $code in
+124)
+	echo "timeout $limit" >"$dir/status"
+	die 4 "QEMU did not end in $limit s and was killed; see $dir/console.log" ;;
+esac
+echo "exit $code" >"$dir/status"
+if [ "$code" -ne 0 ]; then
+	tail -n 20 "$dir/qemu.err" >&2
+	die 4 "QEMU failed with exit code $code; see $dir/qemu.err"
+fi

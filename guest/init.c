@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of the guest: load the modules, run the suite, report, restart.
+ *
+ * Files in the initramfs, besides this one as /init:
+ *   /modules/order   one module a line: "kvm.ko parameters..."; NAME=@SYMBOL
+ *                    passes the address of a kernel symbol
+ *   /suite           one test a line: "TIMEOUT NAME ARG...", # comments
+ *   /tests/NAME      static binaries
+ *
+ * Words on the kernel command line:
+ *   lab.shell        run /bin/sh on the console instead of the suite
+ *   lab.trace        count the reasons of kvm_nested_vmenter_failed, per test
+ *   lab.bail         kill the test at the first of its cases that fails, and
+ *                    run no other one
+ *
+ * Results go to ttyS1 as KTAP, each test behind a line "# running NAME". The
+ * last line is one that nothing but a complete run can write:
+ *   # end tests=N failed=N skipped=N tainted=MASK
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include "lines.h"
+
+#define TRACING		"/sys/kernel/tracing"
+#define TRACEPOINT	"kvm_nested_vmenter_failed"
+#define SKIPPED		4	/* exit code of a skipped kselftest */
+#define MAX_TESTS	64
+#define MAX_ARGS	32
+
+struct test {
+	long timeout;			/* seconds */
+	char *argv[MAX_ARGS + 1];	/* argv[0] is the test's name */
+};
+
+static struct test tests[MAX_TESTS];
+static int nr_tests, failed, skipped;
+static FILE *results;
+static char cmdline[LINE_SIZE];
+
+/* QEMU ends at it (-no-reboot). There is no ACPI to power off. */
+static void restart(void)
+{
+	sync();
+	if (results)
+		tcdrain(fileno(results));
+	tcdrain(STDERR_FILENO);
+	reboot(RB_AUTOBOOT);
+	_exit(1);	/* the end of PID 1 is a panic: QEMU ends, too */
+}
+
+/* An error of init's own: the missing end line tells the host. */
+__attribute__((noreturn, format(printf, 1, 2)))
+static void die(const char *what, ...)
+{
+	int err = errno;
+	va_list ap;
+
+	fputs("init: ", stderr);
+	va_start(ap, what);
+	vfprintf(stderr, what, ap);
+	va_end(ap);
+	fprintf(stderr, ": %s\n", strerror(err));
+	restart();
+	_exit(1);
+}
+
+static void mount_one(const char *type, const char *dir, bool required)
+{
+	if (mkdir(dir, 0755) && errno != EEXIST && required)
+		die("mkdir %s", dir);
+	if (mount(type, dir, type, 0, NULL) && required)
+		die("mount %s on %s", type, dir);
+}
+
+static void mount_filesystems(void)
+{
+	mount_one("proc", "/proc", true);
+	mount_one("sysfs", "/sys", true);
+	mount_one("devtmpfs", "/dev", true);
+	mount_one("tmpfs", "/tmp", true);
+	mount_one("tracefs", TRACING, false);
+}
+
+/* An initramfs need not hold /dev/console: PID 1 may start without stdio. */
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		die("/dev/console");
+	for (int i = 0; i < 3; i++)
+		if (fd != i && dup2(fd, i) < 0)
+			die("dup2");
+	if (fd > 2)
+		close(fd);
+}
+
+static void open_results(void)
+{
+	struct termios tio;
+
+	results = fopen("/dev/ttyS1", "we");
+	if (!results || tcgetattr(fileno(results), &tio))
+		die("/dev/ttyS1");
+	cfmakeraw(&tio);	/* else each newline becomes CR LF */
+	cfsetspeed(&tio, B115200);
+	if (tcsetattr(fileno(results), TCSANOW, &tio))
+		die("/dev/ttyS1");
+	setvbuf(results, NULL, _IOLBF, 0);
+}
+
+/* Reads the first bytes of a file of /proc as one line. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(buf, size, f))
+		die("%s", path);
+	buf[strcspn(buf, "\n")] = '\0';
+	fclose(f);
+}
+
+static bool option(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = cmdline; (p = strstr(p, word)); p += len)
+		if ((p == cmdline || p[-1] == ' ') &&
+		    (p[len] == ' ' || !p[len]))
+			return true;
+	return false;
+}
+
+/* The address of a kernel symbol, for a module that cannot link to it. */
+static unsigned long address_of(const char *symbol)
+{
+	char line[LINE_SIZE], name[LINE_SIZE];
+	unsigned long address = 0, found = 0;
+	FILE *f = fopen("/proc/kallsyms", "re");
+
+	if (!f)
+		die("/proc/kallsyms");
+	while (!found && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx %*c %s", &address, name) == 2 &&
+		    !strcmp(name, symbol))
+			found = address;
+	fclose(f);
+	if (!found) {
+		errno = ENOENT;
+		die("%s in /proc/kallsyms", symbol);
+	}
+	return found;
+}
+
+/* Module parameters as they are, but NAME=@SYMBOL becomes NAME=0xADDRESS. */
+static void load_module(const char *path, char *params)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char expanded[LINE_SIZE + 32] = "";
+	char *at = params ? strstr(params, "=@") : NULL;
+	char *end;
+
+	if (at) {
+		*at++ = '\0';
+		end = at + strcspn(at, " ");
+		if (*end)
+			*end++ = '\0';
+		snprintf(expanded, sizeof(expanded), "%s=%#lx %s", params,
+			 address_of(at + 1), end);
+		params = expanded;
+	}
+	if (fd < 0 || syscall(SYS_finit_module, fd, params ?: "", 0))
+		die("%s", path);
+	close(fd);
+}
+
+static void load_modules(void)
+{
+	char line[LINE_SIZE], path[LINE_SIZE + 16];
+	FILE *f = fopen("/modules/order", "re");
+
+	if (!f && errno == ENOENT)
+		return;
+	if (!f)
+		die("/modules/order");
+	while (fgets(line, sizeof(line), f)) {
+		char *params = line;
+		char *name;
+
+		line[strcspn(line, "\n")] = '\0';
+		name = strsep(&params, " ");
+		if (!*name || *name == '#')
+			continue;
+		snprintf(path, sizeof(path), "/modules/%s", name);
+		load_module(path, params);
+	}
+	fclose(f);
+}
+
+static bool parse_test(char *line, struct test *t)
+{
+	int argc = 0;
+	char *word, *end;
+
+	word = strtok(line, " \t\n");
+	if (!word || *word == '#')
+		return false;
+	t->timeout = strtol(word, &end, 10);
+	errno = EINVAL;
+	if (*end || t->timeout <= 0)
+		die("/suite: bad timeout \"%s\"", word);
+	while ((word = strtok(NULL, " \t\n"))) {
+		if (argc == MAX_ARGS)
+			die("/suite: too many arguments");
+		t->argv[argc++] = strdup(word);
+	}
+	if (!argc)
+		die("/suite: no test behind its timeout");
+	return true;
+}
+
+static void read_suite(void)
+{
+	char line[LINE_SIZE];
+	FILE *f = fopen("/suite", "re");
+
+	if (!f)
+		die("/suite");
+	while (fgets(line, sizeof(line), f)) {
+		if (nr_tests == MAX_TESTS) {
+			errno = E2BIG;
+			die("/suite");
+		}
+		nr_tests += parse_test(line, &tests[nr_tests]);
+	}
+	fclose(f);
+}
+
+/* Completes a last line that has no newline, and closes the stream. */
+static void finish_lines(struct lines *in)
+{
+	if (in->len)
+		in->emit(in->buf);
+	in->len = 0;
+	if (in->fd >= 0)
+		close(in->fd);
+	in->fd = -1;
+}
+
+/*
+ * The running test prints KTAP. Its header need not come first: the library of
+ * KVM's selftests prints its random seed before main() begins.
+ */
+static bool ktap;
+
+/* lab.bail was asked for; a case has failed, what comes is of no interest. */
+static bool may_bail, bailed;
+
+static void emit_output(char *line)
+{
+	ktap |= !strcmp(line, "TAP version 13") || !strcmp(line, "KTAP version 1");
+	bailed |= may_bail && ktap && !strncmp(line, "not ok ", 7);
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < ' ' && *p != '\t')
+			*p = '?';
+	fprintf(results, "  %s%s\n", ktap ? "" : "# ", line);
+}
+
+static void emit_trace(char *line)
+{
+	char *text = strstr(line, TRACEPOINT ": ");
+	char *lost = strstr(line, "[LOST ");
+
+	if (text)
+		count_reason(text + strlen(TRACEPOINT ": "), 1);
+	else if (lost)
+		count_reason("(lost)", strtoul(lost + strlen("[LOST "), NULL, 10));
+}
+
+static void report_reasons(void)
+{
+	for (int i = 0; i < MAX_REASONS && reasons[i].text; i++) {
+		fprintf(results, "  # trace %lu %s\n", reasons[i].count,
+			reasons[i].text);
+		free(reasons[i].text);
+	}
+	memset(reasons, 0, sizeof(reasons));
+}
+
+static struct lines child_out = { .fd = -1, .emit = emit_output };
+static struct lines trace_out = { .fd = -1, .emit = emit_trace };
+
+static void enable_trace(void)
+{
+	const char *path = TRACING "/events/kvm/" TRACEPOINT "/enable";
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		die("%s", path);
+	close(fd);
+	trace_out.fd = open(TRACING "/trace_pipe",
+			    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (trace_out.fd < 0)
+		die(TRACING "/trace_pipe");
+}
+
+/* EAGAIN, not the end of the stream, is where trace_pipe runs dry. */
+static void drain_trace(void)
+{
+	if (trace_out.fd < 0)
+		return;
+	do
+		errno = 0;
+	while (read_lines(&trace_out) && errno != EAGAIN);
+}
+
+__attribute__((noreturn))
+static void exec_test(struct test *t, int out)
+{
+	char path[LINE_SIZE + 16];
+
+	setsid();
+	if (dup2(open("/dev/null", O_RDONLY), 0) < 0 ||
+	    dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(126);
+	snprintf(path, sizeof(path), "/tests/%s", t->argv[0]);
+	/* KVM's selftests find their own ELF file by it. */
+	t->argv[0] = path;
+	execv(path, t->argv);
+	dprintf(2, "init: %s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
+static pid_t start_test(struct test *t)
+{
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC))
+		die("pipe");
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid)
+		exec_test(t, pipefd[1]);
+	close(pipefd[1]);
+	ktap = false;
+	child_out.fd = pipefd[0];
+	return pid;
+}
+
+static long ms_until(const struct timespec *end)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (end->tv_sec - now.tv_sec) * 1000 +
+	       (end->tv_nsec - now.tv_nsec) / 1000000;
+}
+
+/* Passes output on until the test ends (true), or has to (false). */
+static bool watch_test(pid_t pid, long timeout)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[] = {
+		{ .fd = pidfd, .events = POLLIN },
+		{ .fd = child_out.fd, .events = POLLIN },
+	};
+	struct timespec end;
+	bool ended = false;
+	long left;
+
+	if (pidfd < 0)
+		die("pidfd_open");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += timeout;
+	while (!ended && !bailed && (left = ms_until(&end)) > 0) {
+		/* trace_pipe wakes nobody before it is half full: look often. */
+		if (trace_out.fd >= 0 && left > 50)
+			left = 50;
+		if (poll(fds, 2, left) < 0)
+			die("poll");
+		if (fds[1].revents && !read_lines(&child_out))
+			fds[1].fd = -1;
+		drain_trace();
+		ended = fds[0].revents;
+	}
+	close(pidfd);
+	return ended;
+}
+
+/* Kills what the test left behind: for PID 1, -1 is everybody but itself. */
+static int reap_all(pid_t pid)
+{
+	int status = 0, wstatus;
+	pid_t who;
+
+	kill(-1, SIGKILL);
+	while ((who = wait(&wstatus)) > 0 || errno == EINTR)
+		if (who == pid)
+			status = wstatus;
+	return status;
+}
+
+static void run_test(int nr, struct test *t)
+{
+	const char *name = t->argv[0];
+	bool ended;
+	pid_t pid;
+	int status;
+
+	fprintf(stderr, "init: running %s\n", name);
+	fprintf(results, "# running %s\n", name);
+	pid = start_test(t);
+	ended = watch_test(pid, t->timeout);
+	status = reap_all(pid);
+	while (read_lines(&child_out))
+		;
+	finish_lines(&child_out);
+	drain_trace();
+	report_reasons();
+
+	if (ended && WIFEXITED(status) && !WEXITSTATUS(status)) {
+		fprintf(results, "ok %d %s\n", nr, name);
+		return;
+	}
+	if (ended && WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED) {
+		fprintf(results, "ok %d %s # SKIP exit %d\n", nr, name, SKIPPED);
+		skipped++;
+		return;
+	}
+	failed++;
+	fprintf(results, "not ok %d %s # ", nr, name);
+	if (bailed)
+		fprintf(results, "killed at its first case that failed\n");
+	else if (!ended)
+		fprintf(results, "timeout after %ld s\n", t->timeout);
+	else if (WIFEXITED(status))
+		fprintf(results, "exit %d\n", WEXITSTATUS(status));
+	else
+		fprintf(results, "signal %d (%s)\n", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+}
+
+static void run_suite(void)
+{
+	char tainted[32];
+	int nr = 0;
+
+	read_suite();
+	may_bail = option("lab.bail");
+	if (option("lab.trace"))
+		enable_trace();
+	fprintf(results, "KTAP version 1\n1..%d\n", nr_tests);
+	while (nr < nr_tests && !bailed) {
+		run_test(nr + 1, &tests[nr]);
+		nr++;
+	}
+	read_line("/proc/sys/kernel/tainted", tainted, sizeof(tainted));
+	fprintf(results, "# end tests=%d failed=%d skipped=%d tainted=%s\n",
+		nr, failed, skipped, tainted);
+	if (ferror(results))
+		die("/dev/ttyS1");
+}
+
+static void run_shell(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		setenv("PATH", "/bin:/sbin:/tests", 1);
+		setsid();
+		ioctl(0, TIOCSCTTY, 1);	/* else no job control, no ctrl-C */
+		execl("/bin/sh", "-sh", NULL);
+		fprintf(stderr, "init: /bin/sh: %s\n", strerror(errno));
+		_exit(127);
+	}
+	while (pid > 0 && wait(NULL) != pid)
+		;
+}
+
+int main(void)
+{
+	mount_filesystems();
+	open_console();
+	read_line("/proc/cmdline", cmdline, sizeof(cmdline));
+	load_modules();
+	if (option("lab.shell")) {
+		run_shell();
+	} else {
+		open_results();
+		run_suite();
+	}
+	restart();
+}

@@ -1,0 +1,609 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What becomes of an event that is pending for L2 when a vCPU migrates?
+ *
+ * A vCPU that runs L2 is saved. An event is edited into the saved EVENTINJ, and
+ * the state is restored into a fresh VM, as a VMM does it: with each CPUID,
+ * with CPUID set before and after the nested state, and with another CPUID
+ * afterwards. Then L2 and L1 run to their end. At last L1 injects events that
+ * it has to see arrive while its VM migrates again and again.
+ *
+ * Usage: migrate [none|shstk|sev_es|both]
+ * The argument is what KVM has to support: something else is an error.
+ *
+ * KTAP, and a table of what was seen. Exit: 0 all of it as documented, 1 not,
+ * 2 an error, 4 no nested SVM.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+#include "vcpu.h"
+
+#define MAX_TRIES	16	/* an event may get lost on its way */
+#define MIGRATIONS	300
+#define MIN_PENDING	10	/* of them with an event pending */
+/* Each CPUID that the target may have. */
+static const struct cpuid {
+	const char *name;
+	struct caps caps;
+} cpuids[] = {
+	{ "none", { 0 } },
+	{ "shstk", { .shstk = true } },
+	{ "sev_es", { .sev_es = true } },
+	{ "both", { .shstk = true, .sev_es = true } },
+};
+#define NR_CPUIDS	4
+#define BOTH		3
+
+struct event {
+	char name[32];
+	u32 event_inj;
+};
+
+static struct event events[64];
+static unsigned int nr_events;
+
+enum result {
+	WRONG, EINVALID, ARRIVED, NO_EVENT, INVALID, ACCEPTED, NR_RESULTS
+};
+
+static const char * const result_names[NR_RESULTS] = {
+	[WRONG] = "WRONG", [EINVALID] = "EINVAL", [ARRIVED] = "arrives",
+	[NO_EVENT] = "no-event", [INVALID] = "invalid", [ACCEPTED] = "accepted",
+};
+
+static struct snapshot saved;
+static struct caps supported;
+static unsigned int cases, failures, lost;
+static int sregs_without_cpuid;
+static bool nrips;
+static char why[256];
+
+/* The result is not what it has to be, because. */
+__attribute__((format(printf, 1, 2)))
+static enum result wrong(const char *what, ...)
+{
+	va_list ap;
+
+	va_start(ap, what);
+	vsnprintf(why, sizeof(why), what, ap);
+	va_end(ap);
+	return WRONG;
+}
+
+__attribute__((format(printf, 2, 3)))
+static void report_case(bool ok, const char *name, ...)
+{
+	va_list ap;
+
+	printf("%sok %u migrate.", ok ? "" : "not ", ++cases);
+	va_start(ap, name);
+	vprintf(name, ap);
+	va_end(ap);
+	printf("\n");
+	if (!ok)
+		printf("# %s\n", why);
+	failures += !ok;
+	why[0] = '\0';
+}
+
+/* Both: KVM's support, and the guest's CPUID. */
+static struct caps vcpu_has(struct caps cpuid)
+{
+	return (struct caps) {
+		.shstk = cpuid.shstk && supported.shstk,
+		.sev_es = cpuid.sev_es && supported.sev_es,
+	};
+}
+
+static u8 vector_of(u32 event_inj)
+{
+	return (event_inj & EVENT_INJ_TYPE) == TYPE(TYPE_NMI) ? 2 : event_inj & EVENT_INJ_VECTOR;
+}
+
+/* Exceptions that a CPU may refuse although KVM lets them through. */
+static bool left_to_hardware(u32 event_inj)
+{
+	static const u32 vectors = 1u << 4 | 1u << 5 | 1u << 21 | 1u << 28 | 1u << 29 | 1u << 30;
+
+	return (event_inj & EVENT_INJ_V) && (event_inj & EVENT_INJ_TYPE) == TYPE(TYPE_EXEPT) &&
+	       vectors >> (event_inj & 31) & 1;
+}
+
+/*
+ * An event whose delivery faults, as it does in a fresh VM, has to be injected
+ * again. KVM never does so with #VC, and with soft events only if it has NRIPS.
+ */
+static bool may_get_lost(u32 event_inj)
+{
+	u32 event = event_inj & (EVENT_INJ_TYPE | EVENT_INJ_VECTOR);
+
+	if (event == (TYPE(TYPE_EXEPT) | 29))
+		return true;
+	return !nrips && (event == (TYPE(TYPE_EXEPT) | 3) || event == (TYPE(TYPE_EXEPT) | 4) ||
+			  (event & EVENT_INJ_TYPE) == TYPE(TYPE_SOFT));
+}
+
+static void edit(struct snapshot *s, u32 event_inj)
+{
+	*s = saved;
+	nested_vmcb(s)->control.event_inj = event_inj;
+	nested_vmcb(s)->control.event_inj_err = event_inj & EVENT_INJ_EV ? ERROR_CODE : 0;
+	nested_vmcb(s)->control.next_rip = (u64)l2_paused;
+	/* An event is pending because L2 did not start after VMRUN. */
+	if (event_inj & EVENT_INJ_V)
+		s->nested.flags |= KVM_STATE_NESTED_RUN_PENDING;
+}
+
+/* L2 and L1 to their end. */
+static enum result run_to_the_end(struct vm *vm, u32 event_inj)
+{
+	struct kvm_regs regs;
+	enum vm_exit end;
+
+	restore_memory();
+	seen.end = L1_RUNS;
+	end = run(vm);
+	if (end != VM_CALL)
+		return wrong("KVM_RUN ended with %s, exit reason %u",
+			     end == VM_SIGNAL ? "the alarm" : "no call", vm->run->exit_reason);
+	switch (seen.end) {
+	case L1_ARRIVED:
+		if (seen.vector != vector_of(event_inj))
+			return wrong("vector %u arrived", (u32)seen.vector);
+		if (seen.has_error_code && seen.error_code !=
+		    (event_inj & EVENT_INJ_EV ? ERROR_CODE : 0))
+			return wrong("error code %#x arrived", (u32)seen.error_code);
+		return ARRIVED;
+	case L1_NO_EVENT:
+		return NO_EVENT;
+	case L1_INVALID:
+		return INVALID;
+	case L1_RUNS:
+		/* A soft event without NRIPS: KVM skips to the RIP behind an old OUT. */
+		if (may_get_lost(event_inj))
+			return NO_EVENT;
+		must(vm, KVM_GET_REGS, &regs);
+		return wrong("L2 did not come to its end: RIP %#llx, l2_paused is %#llx",
+			     regs.rip, (unsigned long long)l2_paused);
+	default:
+		return wrong("L2 ended at l2_paused%+lld, RSP at the top%+lld, with exit code %#llx",
+			     (long long)(seen.rip - (u64)l2_paused),
+			     (long long)(seen.rsp - L2_STACK_TOP),
+			     (long long)seen.exit_code);
+	}
+}
+
+/*
+ * KVM_SET_NESTED_STATE; WRONG if it fails and leaves its mark, or what
+ * KVM_GET_NESTED_STATE makes of it is not what went in.
+ */
+static enum result set_nested_state(struct vm *vm, struct snapshot *s)
+{
+	const struct vmcb_control *in = &nested_vmcb(s)->control;
+	static struct snapshot before, after;
+	const struct vmcb_control *out = &nested_vmcb(&after)->control;
+	int err;
+
+	save(vm, &before);
+	err = vm_set_nested_state(vm, &s->nested);
+	save(vm, &after);
+	if (err && memcmp(&before, &after, sizeof(before)))
+		return wrong("KVM_SET_NESTED_STATE failed and changed the vCPU");
+	if (err)
+		return err == EINVAL ? EINVALID : wrong("KVM_SET_NESTED_STATE: %s", strerror(err));
+	if (!(in->event_inj & EVENT_INJ_V))
+		return out->event_inj & EVENT_INJ_V ? wrong("an event out of nothing") : ACCEPTED;
+	if ((in->event_inj ^ out->event_inj) & ~EVENT_INJ_RSVD ||
+	    in->event_inj_err != out->event_inj_err || s->nested.flags != after.nested.flags)
+		return wrong("KVM_GET_NESTED_STATE returns EVENTINJ %#x, was %#x",
+			     out->event_inj, in->event_inj);
+	return ACCEPTED;
+}
+
+/*
+ * A refused event is no harm: without it, the vCPU goes on, even if it is
+ * refused once more while L2 is active.
+ */
+static enum result go_on_without(struct vm *vm, u32 event_inj)
+{
+	static struct snapshot s;
+	enum result result;
+
+	edit(&s, 0);
+	result = set_nested_state(vm, &s);
+	if (result != ACCEPTED)
+		return result == WRONG ? WRONG : wrong("refused without an event, too");
+	restore_the_rest(vm, &s);
+	edit(&s, event_inj);
+	result = set_nested_state(vm, &s);
+	if (result != EINVALID)
+		return result == WRONG ? WRONG : wrong("not refused while L2 is active");
+	result = run_to_the_end(vm, 0);
+	if (result != NO_EVENT)
+		return result == WRONG ? WRONG : wrong("an event arrived that was refused");
+	return EINVALID;
+}
+
+/* The event in a vCPU that has all it needs: what becomes of it. */
+static enum result restore(struct vm *vm, u32 event_inj, struct caps cpuid)
+{
+	static struct snapshot s;
+	enum result result = WRONG;
+
+	for (int n = 0; n < MAX_TRIES; n++) {
+		edit(&s, event_inj);
+		if (n)
+			restore_sregs(vm, &s);
+		result = set_nested_state(vm, &s);
+		if (result == EINVALID && !n)
+			return go_on_without(vm, event_inj);
+		if (result != ACCEPTED)
+			return result == WRONG ? WRONG : wrong("refused when tried again");
+		restore_the_rest(vm, &s);
+		result = run_to_the_end(vm, event_inj);
+		/* What comes of an event that was not to be let in is no news. */
+		if (event_inj_broken_rule(event_inj, vcpu_has(cpuid)))
+			return result == ARRIVED ? ARRIVED : ACCEPTED;
+		if (result != NO_EVENT || !may_get_lost(event_inj))
+			return result;
+		lost++;
+	}
+	return result;
+}
+
+static enum result documented(u32 event_inj, struct caps cpuid)
+{
+	if (!(event_inj & EVENT_INJ_V))
+		return NO_EVENT;
+	return event_inj_broken_rule(event_inj, vcpu_has(cpuid)) ? EINVALID : ARRIVED;
+}
+
+/*
+ * A case, named after the result that it has to have; early is that of the
+ * attempt before, if it counts, with a dot.
+ */
+static void judge(const char *how, const struct event *event, struct caps cpuid,
+		  const char *early, enum result result)
+{
+	enum result expected = documented(event->event_inj, cpuid);
+	bool ok = result == expected || (result == INVALID && expected == ARRIVED &&
+					 left_to_hardware(event->event_inj));
+
+	if (!ok && result != WRONG)
+		wrong("%s, should be: %s (%s)", result_names[result], result_names[expected],
+		      event_inj_broken_rule(event->event_inj, vcpu_has(cpuid)) ?: "valid");
+	report_case(ok, "%s.%s.%s%s", how, event->name, early, result_names[expected]);
+}
+
+/* CPUID, then nested state. */
+static enum result cpuid_first(u32 event_inj, const struct cpuid *cpuid)
+{
+	enum result result;
+	struct vm vm;
+
+	vm_create(&vm, cpuid->caps);
+	restore_sregs(&vm, &saved);
+	result = restore(&vm, event_inj, cpuid->caps);
+	vm_destroy(&vm);
+	return result;
+}
+
+/*
+ * Nested state before CPUID, which fails for want of SVM: some KVMs do not even
+ * take EFER.SVME. Then with a CPUID that has no feature, if that is not enough
+ * for the event, and at last with the CPUID that counts.
+ */
+static enum result cpuid_second(u32 event_inj, const struct cpuid *cpuid, enum result *early)
+{
+	static struct snapshot s;
+	enum result result = EINVALID;
+	struct vm vm;
+
+	vm_create_bare(&vm);
+	edit(&s, event_inj);
+	sregs_without_cpuid = try_sregs(&vm, &s);
+	*early = set_nested_state(&vm, &s);
+	if (*early == ACCEPTED)
+		result = wrong("KVM_SET_NESTED_STATE does not fail without CPUID");
+	if (*early == EINVALID && event_inj_broken_rule(event_inj, vcpu_has(cpuids[0].caps))) {
+		vm_set_cpuid(&vm, cpuids[0].caps);
+		restore_sregs(&vm, &s);
+		result = set_nested_state(&vm, &s);
+		if (result == ACCEPTED)
+			result = wrong("not refused with a CPUID without features");
+	}
+	if (*early == EINVALID && result == EINVALID) {
+		vm_set_cpuid(&vm, cpuid->caps);
+		restore_sregs(&vm, &s);
+		result = restore(&vm, event_inj, cpuid->caps);
+	}
+	vm_destroy(&vm);
+	return *early == WRONG ? WRONG : result;
+}
+
+/*
+ * CPUID with both features, nested state, CPUID without: KVM refuses the
+ * latter, or takes it before the first KVM_RUN. It has accepted the event, which
+ * arrives in any case.
+ */
+static enum result cpuid_changed(u32 event_inj, int *err)
+{
+	static struct snapshot s;
+	enum result result;
+	struct vm vm;
+
+	vm_create(&vm, cpuids[BOTH].caps);
+	edit(&s, event_inj);
+	restore_sregs(&vm, &s);
+	*err = 0;
+	result = set_nested_state(&vm, &s);
+	if (result == ACCEPTED) {
+		*err = vm_try_cpuid(&vm, cpuids[0].caps);
+		restore_the_rest(&vm, &s);
+		result = run_to_the_end(&vm, event_inj);
+		if (result == NO_EVENT && may_get_lost(event_inj)) {
+			lost++;
+			result = ARRIVED;
+		}
+	}
+	vm_destroy(&vm);
+	if (*err && *err != EINVAL)
+		return wrong("KVM_SET_CPUID2: %s", strerror(*err));
+	return result;
+}
+
+/* One line for neighbours of which everything is the same; NULL at the end. */
+static void print_row(const struct event *event, const char *row)
+{
+	static const struct event *first, *last;
+	static char first_row[128];
+	char name[80];
+
+	if (event && first && !strcmp(row, first_row)) {
+		last = event;
+		return;
+	}
+	if (first) {
+		snprintf(name, sizeof(name), "%s%s%s", first->name,
+			 first == last ? "" : " .. ", first == last ? "" : last->name);
+		printf("# | %-34s%s\n", name, first_row);
+	}
+	first = last = event;
+	snprintf(first_row, sizeof(first_row), "%s", row);
+}
+
+static void test_event(const struct event *event)
+{
+	enum result result, early, all_early = EINVALID;
+	char row[128] = "", how[32];
+
+	for (int i = 0; i < NR_CPUIDS; i++) {
+		result = cpuid_first(event->event_inj, &cpuids[i]);
+		snprintf(how, sizeof(how), "cpuid-first.%s", cpuids[i].name);
+		judge(how, event, cpuids[i].caps, "", result);
+		snprintf(row + strlen(row), sizeof(row) - strlen(row), " %-9s",
+			 result_names[result]);
+	}
+	for (int i = 0; i < NR_CPUIDS; i++) {
+		result = cpuid_second(event->event_inj, &cpuids[i], &early);
+		snprintf(how, sizeof(how), "cpuid-second.%s", cpuids[i].name);
+		judge(how, event, cpuids[i].caps,
+		      documented(event->event_inj, cpuids[0].caps) == EINVALID ? "EINVAL." : "",
+		      result);
+		if (early != EINVALID)
+			all_early = early;
+	}
+	snprintf(row + strlen(row), sizeof(row) - strlen(row), " %s", result_names[all_early]);
+	print_row(event, row);
+}
+
+static void test_changed_cpuid(const struct event *event)
+{
+	enum result result;
+	int err;
+
+	result = cpuid_changed(event->event_inj, &err);
+	judge("cpuid-changed", event, cpuids[BOTH].caps, "", result);
+	if (result != EINVALID)
+		printf("# | %s pending, then KVM_SET_CPUID2 without features: %s; KVM_RUN: %s\n",
+		       event->name, err ? strerror(err) : "succeeds", result_names[result]);
+}
+
+/* What a signal that comes just before KVM_RUN has to stop, too. */
+static struct kvm_run *volatile running;
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+	if (running)
+		running->immediate_exit = 1;
+}
+
+/*
+ * The whole way: a signal stops KVM_RUN anywhere, and the VM goes on in a fresh
+ * one. No event may get lost or arrive twice.
+ */
+static void test_live(void)
+{
+	struct itimerval soon = { 0 }, never = { 0 };
+	unsigned int in_l2 = 0, in_nested = 0, in_events = 0, in_both = 0, n = 0, stuck = 0;
+	time_t start = time(NULL);
+	static struct snapshot s;
+	enum vm_exit end;
+	struct vm vm;
+
+	seen.injected = seen.arrived = 0;
+	seen.stop = false;
+	vm_create(&vm, cpuids[BOTH].caps);
+	vm_start(&vm, l1_injects, 0);
+	for (;;) {
+		u64 injected = seen.injected;
+		bool nested, events;
+
+		/* 3 to 18 ms: long enough to get somewhere, and not always there. */
+		soon.it_value.tv_usec = (3000 + n % 16 * 1000) << (stuck < 5 ? stuck : 5);
+		running = vm.run;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		end = vm_run(&vm);
+		setitimer(ITIMER_REAL, &never, NULL);
+		running = NULL;
+		stuck = seen.injected == injected ? stuck + 1 : 0;
+		if (end != VM_SIGNAL)
+			break;
+		save(&vm, &s);
+		vm_destroy(&vm);
+		vm_create(&vm, cpuids[BOTH].caps);
+		restore_sregs(&vm, &s);
+		if (vm_set_nested_state(&vm, &s.nested)) {
+			wrong("migration %u: KVM_SET_NESTED_STATE failed", n);
+			break;
+		}
+		if (time(NULL) - start > 2 * SECONDS) {
+			wrong("L1 does not come to its end");
+			break;
+		}
+		restore_the_rest(&vm, &s);
+
+		n++;
+		nested = nested_vmcb(&s)->control.event_inj & EVENT_INJ_V;
+		events = s.events.exception.injected || s.events.interrupt.injected ||
+			 s.events.nmi.injected;
+		in_l2 += !!(s.nested.flags & KVM_STATE_NESTED_GUEST_MODE);
+		in_nested += nested && !events;
+		in_events += events && !nested;
+		in_both += nested && events;
+		seen.stop = (n >= MIGRATIONS && in_nested >= MIN_PENDING) ||
+			    time(NULL) - start > SECONDS;
+	}
+	if (end == VM_SHUTDOWN || end == VM_OTHER)
+		wrong("KVM_RUN ended with exit reason %u", vm.run->exit_reason);
+	else if (!why[0] && seen.arrived != seen.injected)
+		wrong("%u of %u events arrived", (u32)seen.arrived, (u32)seen.injected);
+	else if (!why[0] && !in_nested)
+		wrong("no migration had an event pending");
+	vm_destroy(&vm);
+	report_case(!why[0], "live");
+	printf("# | %u of %u events arrived; the VM migrated %u times: %u in L2, with an event pending in nested state %u, in vcpu_events %u, in both %u\n",
+	       (u32)seen.arrived, (u32)seen.injected, n, in_l2, in_nested, in_events, in_both);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void add_event(u32 event_inj, const char *name, ...)
+{
+	struct event *event = &events[nr_events++];
+	va_list ap;
+
+	va_start(ap, name);
+	vsnprintf(event->name, sizeof(event->name), name, ap);
+	va_end(ap);
+	event->event_inj = event_inj;
+}
+
+static void make_events(void)
+{
+	/* Those with an error code on every CPU. */
+	static const u32 error_codes = 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 |
+				       1u << 17 | 1u << 21 | 1u << 29 | 1u << 30;
+
+	add_event(EVENT(TYPE_INTR, 0x30), "external-48");
+	add_event(EVENT(TYPE_INTR, 2), "external-2");
+	add_event(EVENT(TYPE_NMI, 2), "NMI-2");
+	add_event(EVENT(TYPE_NMI, 0x55), "NMI-85");
+	for (u32 v = 0; v < 32; v++) {
+		const char *name = exception_name(v);
+
+		add_event(EVENT(TYPE_EXEPT, v) | (error_codes >> v & 1 ? EVENT_INJ_EV : 0),
+			  "exception-%u%s%s", v, name ? "-" : "", name ? name + 1 : "");
+	}
+	add_event(EVENT(TYPE_EXEPT, 32), "exception-32");
+	add_event(EVENT(TYPE_EXEPT, 32 + 13), "exception-45");
+	add_event(EVENT(TYPE_EXEPT, 255), "exception-255");
+	add_event(EVENT(TYPE_SOFT, 0x80), "software-128");
+	add_event(EVENT(TYPE_SOFT, 6), "software-6");
+	add_event(EVENT(1, 13), "reserved-1");
+	add_event(EVENT(5, 13), "reserved-5");
+	add_event(EVENT(6, 13), "reserved-6");
+	add_event(EVENT(7, 13), "reserved-7");
+	add_event(EVENT(TYPE_EXEPT, 6) | EVENT_INJ_RSVD, "UD-reserved-bits");
+	add_event(EVENT(TYPE_EXEPT, 20) | EVENT_INJ_RSVD, "20-reserved-bits");
+	add_event(~EVENT_INJ_V, "V=0-all-others");
+	add_event(TYPE(1) | 2, "V=0-reserved-1");
+	add_event(TYPE(TYPE_EXEPT) | 21, "V=0-CP");
+}
+
+/* KVM's own idea of NRIPS: the CPU's, and its module parameter. */
+static bool kvm_has_nrips(void)
+{
+	FILE *f = fopen("/sys/module/kvm_amd/parameters/nrips", "re");
+	int c = f ? getc(f) : 'N';
+
+	if (f)
+		fclose(f);
+	return c == 'Y' || c == '1';
+}
+
+static void save_l2(void)
+{
+	struct kvm_regs start;
+	struct vm vm;
+
+	vm_create(&vm, cpuids[BOTH].caps);
+	vm_start(&vm, l1_runs_l2, 0);
+	must(&vm, KVM_GET_REGS, &start);
+	if (run(&vm) != VM_CALL)
+		die("L2 did not run; exit reason %u", vm.run->exit_reason);
+	save(&vm, &saved);
+	save_memory(&saved, start.rsp);
+	vm_destroy(&vm);
+	errno = 0;
+	if (!(saved.nested.flags & KVM_STATE_NESTED_GUEST_MODE) ||
+	    saved.regs.rip != (u64)l2_paused)
+		die("the vCPU was not saved in L2");
+}
+
+int main(int argc, char *argv[])
+{
+	static const unsigned int changed[] = { 4 + 13, 4 + 21, 4 + 29 };
+	const char *unusable, *kvm = NULL;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	unusable = vm_unusable();
+	if (unusable) {
+		printf("TAP version 13\n1..0 # SKIP %s\n", unusable);
+		return 4;
+	}
+	supported = vm_supported_caps();
+	for (int i = 0; i < NR_CPUIDS; i++)
+		if (!memcmp(&cpuids[i].caps, &supported, sizeof(supported)))
+			kvm = cpuids[i].name;
+	nrips = kvm_has_nrips();
+	errno = 0;
+	if (argc > 1 && strcmp(argv[1], kvm))
+		die("KVM supports %s, not %s", kvm, argv[1]);
+	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
+
+	make_events();
+	printf("TAP version 13\n1..%u\n", nr_events * NR_CPUIDS * 2 + 3 + 1);
+	save_l2();
+	printf("# | KVM supports %-22sCPUID has                               nested state\n", kvm);
+	printf("# | event                              none      shstk     sev_es    both      before CPUID\n");
+	for (unsigned int i = 0; i < nr_events; i++)
+		test_event(&events[i]);
+	print_row(NULL, "");
+	printf("# | before CPUID, KVM_SET_SREGS with EFER.SVME: %s\n",
+	       sregs_without_cpuid ? strerror(sregs_without_cpuid) : "succeeds");
+	for (int i = 0; i < 3; i++)
+		test_changed_cpuid(&events[changed[i]]);
+	test_live();
+	printf("# | %u cases, %u failed; %u times a soft event or #VC had to be restored again, as KVM lost it\n",
+	       cases, failures, lost);
+	return failures ? 1 : 0;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The vCPU that migrates: its L1 and L2, and what is saved of it and restored. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "vcpu.h"
+
+static struct vmcb vmcb12 __attribute__((aligned(4096)));
+volatile struct seen seen;
+
+/* L2 leaves KVM_RUN, is saved, and ends with VMMCALL once it goes on. */
+asm(".pushsection .text\n"
+    ".globl l2_pause, l2_paused\n"
+    "l2_pause: out %al, $0x10\n"
+    "l2_paused: vmmcall\n"
+    "ud2\n"
+    ".popsection");
+
+/* Takes L2 back to where the event hit it; true if one did. */
+static bool l1_return_from_handler(struct vmcb *vmcb)
+{
+	u64 nr = (vmcb->save.rip - L2_HANDLER(0)) / sizeof(l2_code[0]);
+	const u64 *frame = (const u64 *)vmcb->save.rsp;
+
+	if (vmcb->control.exit_code != EXIT_VMMCALL ||
+	    vmcb->save.rip < L2_HANDLER(0) || nr > 255)
+		return false;
+	seen.vector = nr;
+	seen.has_error_code = L2_STACK_TOP - (u64)frame == 6 * sizeof(u64);
+	seen.error_code = seen.has_error_code ? *frame++ : 0;
+	vmcb->save.rip = frame[0];
+	vmcb->save.rflags = frame[2];
+	vmcb->save.rsp = frame[3];
+	return true;
+}
+
+static bool l2_is_at_its_end(struct vmcb *vmcb)
+{
+	seen.exit_code = vmcb->control.exit_code;
+	seen.rip = vmcb->save.rip;
+	seen.rsp = vmcb->save.rsp;
+	return vmcb->control.exit_code == EXIT_VMMCALL &&
+	       vmcb->save.rip == (u64)l2_paused && vmcb->save.rsp == L2_STACK_TOP;
+}
+
+void l1_runs_l2(u64 arg)
+{
+	u64 end = L1_NO_EVENT;
+
+	(void)arg;
+	l1_init_vmcb(&vmcb12, false);
+	vmcb12.save.rip = (u64)l2_pause;
+	vmrun(&vmcb12);
+
+	if (!l2_is_at_its_end(&vmcb12)) {
+		end = L1_ARRIVED;
+		/* QEMU 7.2 has the high half of the exit code wrong. */
+		if ((u32)vmcb12.control.exit_code == (u32)EXIT_INVALID)
+			end = L1_INVALID;
+		else if (!l1_return_from_handler(&vmcb12))
+			end = L1_LOST_WAY;
+		vmcb12.control.clean = 0;
+		vmcb12.control.event_inj = 0;
+		if (end != L1_LOST_WAY) {
+			vmrun(&vmcb12);
+			if (!l2_is_at_its_end(&vmcb12))
+				end = L1_LOST_WAY;
+		}
+	}
+	seen.end = end;
+	for (;;)
+		to_host();
+}
+
+const u32 live_events[4] = {
+	EVENT(TYPE_EXEPT, 6), EVENT(TYPE_EXEPT, 13) | EVENT_INJ_EV,
+	EVENT(TYPE_INTR, 0x30), EVENT(TYPE_NMI, 2),
+};
+
+void l1_injects(u64 arg)
+{
+	(void)arg;
+	l1_init_vmcb(&vmcb12, false);
+	for (u64 i = 0; !seen.stop; i++) {
+		u32 event = live_events[i % 4];
+
+		vmcb12.save.rip = (u64)l2_paused;
+		vmcb12.save.rsp = L2_STACK_TOP;
+		vmcb12.control.clean = 0;
+		vmcb12.control.int_state = 0;
+		vmcb12.control.next_rip = (u64)l2_paused;
+		vmcb12.control.event_inj = event;
+		vmcb12.control.event_inj_err = event & EVENT_INJ_EV ? ERROR_CODE : 0;
+		seen.injected = seen.injected + 1;
+		vmrun(&vmcb12);
+		if (l1_return_from_handler(&vmcb12) &&
+		    vmcb12.save.rip == (u64)l2_paused &&
+		    seen.vector == (event & EVENT_INJ_VECTOR) &&
+		    seen.has_error_code == !!(event & EVENT_INJ_EV) &&
+		    (!seen.has_error_code || seen.error_code == ERROR_CODE))
+			seen.arrived = seen.arrived + 1;
+	}
+	for (;;)
+		to_host();
+}
+
+struct vmcb *nested_vmcb(struct snapshot *s)
+{
+	return (struct vmcb *)s->nested.data.svm[0].vmcb12;
+}
+
+void save(struct vm *vm, struct snapshot *s)
+{
+	memset(s, 0, sizeof(*s));
+	must(vm, KVM_GET_SREGS, &s->sregs);
+	must(vm, KVM_GET_REGS, &s->regs);
+	must(vm, KVM_GET_VCPU_EVENTS, &s->events);
+	must(vm, KVM_GET_DEBUGREGS, &s->debugregs);
+	s->msrs.head.nmsrs = 1;
+	s->msrs.entry.index = MSR_VM_HSAVE_PA;
+	if (ioctl(vm->vcpu, KVM_GET_MSRS, &s->msrs) != 1)
+		die("KVM_GET_MSRS: VM_HSAVE_PA");
+	vm_get_nested_state(vm, &s->nested);
+}
+
+int try_sregs(struct vm *vm, struct snapshot *s)
+{
+	return ioctl(vm->vcpu, KVM_SET_SREGS, &s->sregs) ? errno : 0;
+}
+
+void restore_sregs(struct vm *vm, struct snapshot *s)
+{
+	errno = try_sregs(vm, s);
+	if (errno)
+		die("KVM_SET_SREGS");
+}
+
+void restore_the_rest(struct vm *vm, struct snapshot *s)
+{
+	must(vm, KVM_SET_REGS, &s->regs);
+	if (ioctl(vm->vcpu, KVM_SET_MSRS, &s->msrs) != 1)
+		die("KVM_SET_MSRS: VM_HSAVE_PA");
+	must(vm, KVM_SET_VCPU_EVENTS, &s->events);
+	must(vm, KVM_SET_DEBUGREGS, &s->debugregs);
+}
+
+/*
+ * All VMs have the program as their memory. What L1 has changed of it since it
+ * was saved: vmcb12, and its stack from where it is to where it began.
+ */
+static struct {
+	struct vmcb vmcb12;
+	u64 *rsp;
+	size_t size;
+	u8 stack[4096];
+} saved_memory;
+
+void save_memory(struct snapshot *s, u64 top_of_stack)
+{
+	saved_memory.vmcb12 = vmcb12;
+	saved_memory.rsp = (u64 *)nested_vmcb(s)->save.rsp;
+	saved_memory.size = top_of_stack - nested_vmcb(s)->save.rsp;
+	if (saved_memory.size > sizeof(saved_memory.stack))
+		die("L1's stack has %zu bytes", saved_memory.size);
+	memcpy(saved_memory.stack, saved_memory.rsp, saved_memory.size);
+}
+
+void restore_memory(void)
+{
+	vmcb12 = saved_memory.vmcb12;
+	memcpy(saved_memory.rsp, saved_memory.stack, saved_memory.size);
+}
+
+enum vm_exit run(struct vm *vm)
+{
+	enum vm_exit end;
+
+	alarm(SECONDS);
+	end = vm_run(vm);
+	alarm(0);
+	if (end != VM_CALL)
+		return end;
+	vm->run->immediate_exit = 1;
+	if (vm_run(vm) != VM_SIGNAL)
+		die("KVM_RUN with immediate_exit");
+	vm->run->immediate_exit = 0;
+	return VM_CALL;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VMCB as AMD's manual lays it out, with the manual's names for what KVM's
+ * headers do not export to userspace. Bits are those that guest/l1 has use for.
+ */
+#ifndef LAB_VMCB_H
+#define LAB_VMCB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+struct vmcb_seg {
+	u16 selector;
+	u16 attrib;	/* type, S, DPL, P in 7:0; AVL, L, D/B, G in 11:8 */
+	u32 limit;
+	u64 base;
+};
+
+#define SEG_CODE64	0x29b
+#define SEG_CODE32	0xc9b
+#define SEG_DATA	0xc93
+#define SEG_TSS		0x08b
+#define SEG_L		0x200
+
+struct vmcb_control {
+	u32 intercept_cr;
+	u32 intercept_dr;
+	u32 intercept_exceptions;
+	u32 intercept_misc1;
+	u32 intercept_misc2;
+	u32 intercept_misc3;
+	u8 reserved_018[0x3c - 0x18];
+	u16 pause_filter_thresh;
+	u16 pause_filter_count;
+	u64 iopm_base_pa;
+	u64 msrpm_base_pa;
+	u64 tsc_offset;
+	u32 asid;
+	u8 tlb_ctl;
+	u8 reserved_05d[3];
+	u32 int_ctl;
+	u32 int_vector;
+	u64 int_state;
+	u64 exit_code;
+	u64 exit_info_1;
+	u64 exit_info_2;
+	u32 exit_int_info;
+	u32 exit_int_info_err;
+	u64 nested_ctl;
+	u64 avic_vapic_bar;
+	u64 ghcb_gpa;
+	u32 event_inj;
+	u32 event_inj_err;
+	u64 nested_cr3;
+	u64 virt_ext;
+	u32 clean;
+	u32 reserved_0c4;
+	u64 next_rip;
+	u8 reserved_0d0[0x400 - 0xd0];
+};
+
+#define INTERCEPT1_INTR		(1u << 0)
+#define INTERCEPT1_NMI		(1u << 1)
+#define INTERCEPT1_HLT		(1u << 24)
+#define INTERCEPT1_IOIO		(1u << 27)
+#define INTERCEPT1_MSR		(1u << 28)
+#define INTERCEPT1_SHUTDOWN	(1u << 31)
+#define INTERCEPT2_VMRUN	(1u << 0)
+#define INTERCEPT2_VMMCALL	(1u << 1)
+
+#define NESTED_CTL_NP		(1ull << 0)
+#define NESTED_CTL_SEV		(1ull << 1)
+#define NESTED_CTL_SEV_ES	(1ull << 2)
+
+#define EVENT_INJ_VECTOR	0xffu
+#define EVENT_INJ_TYPE		(7u << 8)
+#define EVENT_INJ_TYPE_SHIFT	8
+#define EVENT_INJ_EV		(1u << 11)
+#define EVENT_INJ_RSVD		0x7ffff000u
+#define EVENT_INJ_V		(1u << 31)
+
+enum event_inj_type {
+	TYPE_INTR = 0,
+	TYPE_NMI = 2,
+	TYPE_EXEPT = 3,
+	TYPE_SOFT = 4,
+};
+
+#define EXIT_EXCP(vector)	(0x40 + (vector))
+#define EXIT_INTR		0x60
+#define EXIT_NMI		0x61
+#define EXIT_SHUTDOWN		0x7f
+#define EXIT_VMMCALL		0x81
+#define EXIT_NPF		0x400
+#define EXIT_INVALID		(~0ull)
+
+struct vmcb_save {
+	struct vmcb_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
+	u8 reserved_0a0[0xcb - 0xa0];
+	u8 cpl;
+	u8 reserved_0cc[4];
+	u64 efer;
+	u8 reserved_0d8[0x148 - 0xd8];
+	u64 cr4;
+	u64 cr3;
+	u64 cr0;
+	u64 dr7;
+	u64 dr6;
+	u64 rflags;
+	u64 rip;
+	u8 reserved_180[0x1d8 - 0x180];
+	u64 rsp;
+	u64 s_cet;
+	u64 ssp;
+	u64 isst_addr;
+	u64 rax;
+	u64 star;
+	u64 lstar;
+	u64 cstar;
+	u64 sfmask;
+	u64 kernel_gs_base;
+	u64 sysenter_cs;
+	u64 sysenter_esp;
+	u64 sysenter_eip;
+	u64 cr2;
+	u8 reserved_248[0x268 - 0x248];
+	u64 g_pat;
+	u64 dbgctl;
+	u8 reserved_278[0xc00 - 0x278];
+};
+
+struct vmcb {
+	struct vmcb_control control;
+	struct vmcb_save save;
+};
+
+_Static_assert(offsetof(struct vmcb_control, exit_code) == 0x70, "EXITCODE");
+_Static_assert(offsetof(struct vmcb_control, event_inj) == 0xa8, "EVENTINJ");
+_Static_assert(offsetof(struct vmcb_control, next_rip) == 0xc8, "NRIP");
+_Static_assert(offsetof(struct vmcb_save, efer) == 0xd0, "EFER");
+_Static_assert(offsetof(struct vmcb_save, cr4) == 0x148, "CR4");
+_Static_assert(offsetof(struct vmcb_save, rsp) == 0x1d8, "RSP");
+_Static_assert(offsetof(struct vmcb_save, g_pat) == 0x268, "G_PAT");
+_Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB");
+
+#define CR0_PE		(1ull << 0)
+#define CR0_ET		(1ull << 4)
+#define CR0_NE		(1ull << 5)
+#define CR0_WP		(1ull << 16)
+#define CR0_NW		(1ull << 29)
+#define CR0_CD		(1ull << 30)
+#define CR0_PG		(1ull << 31)
+#define CR4_PAE		(1ull << 5)
+#define CR4_OSFXSR	(1ull << 9)
+#define EFER_LME	(1ull << 8)
+#define EFER_LMA	(1ull << 10)
+#define EFER_SVME	(1ull << 12)
+#define RFLAGS_FIXED	(1ull << 1)
+#define MSR_VM_HSAVE_PA	0xc0010117
+
+#endif

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From one level of virtualization to the next: runs a QEMU with KVM, whose
+ * guest is another Linux with guest/init.c, and watches it to its end. Prints
+ * KTAP. L0 runs it for L1, and L1 for L2.
+ *
+ * Build: gcc -O2 -Wall -Wextra -Werror -static -o level level.c
+ * Usage: level -n LEVEL -t SECONDS -m MEMORY [-c CPU] [-a] [-d] [-T]
+ *   -n  the guest's level: 1 or 2
+ *   -t  the guest's wall-clock limit
+ *   -m  its memory, as QEMU has it
+ *   -c  its CPU, as QEMU has it (host)
+ *   -a  the guest's kernel has ACPI, and finds a disk by it; else on its command
+ *       line
+ *   -d  a disk for the guest; in the end it has to hold what disk.h says
+ *   -T  count the events that the guest injects into its own guests, and the
+ *       VMRUNs that KVM refuses, from tracepoints
+ *
+ * Files: /qemu/qemu, /qemu/firmware, /guest/vmlinux, /guest/initrd, and
+ * /modules/late, which names KVM's modules, one a line, in order.
+ *
+ * What the guest prints is passed on line by line, for the host to take apart:
+ *   # LN console: LINE	its console
+ *   # LN report: LINE	its results
+ *   # LN qemu: LINE	QEMU's messages
+ *   # LN status: STATUS	as in guest/boot.sh's file status
+ *   # LN reached: WHAT	how far it got
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lines.h"
+#include "disk.h"
+
+#define INSTANCE	"/sys/kernel/tracing/instances/nested"
+#define BUFFER_KIB	"8192"	/* of trace: some 100,000 events between two looks */
+#define DISK		"/tmp/disk"
+#define EVTINJ_VALID	"0x80000000"
+#define NR_TYPES	8
+#define NR_VECTORS	256
+#define NR_EXCEPTIONS	32
+#define NAME_SIZE	128
+
+static unsigned long events[NR_TYPES][NR_VECTORS];
+static unsigned long refused, lost;
+
+static const char *level = "1", *memory = "256M", *cpu = "host";
+static long seconds = 60;
+static bool with_acpi, with_disk, with_trace;
+
+static char reached[NAME_SIZE] = "nothing";
+static char stopped[NAME_SIZE];		/* why QEMU gave up on its guest */
+static bool ended;			/* the guest reported to the end */
+static unsigned long guest_failed, guest_tests, tainted;
+static int qmp = -1;
+
+static void die(const char *what)
+{
+	printf("Bail out! L%s: %s: %s\n", level, what, strerror(errno));
+	exit(1);
+}
+
+static void reach(const char *who, const char *what)
+{
+	char text[NAME_SIZE];
+
+	snprintf(text, sizeof(text), "L%s %s", who, what);
+	if (!strcmp(text, reached))
+		return;
+	strcpy(reached, text);
+	printf("# L%s reached: %s\n", who, what);
+}
+
+/* ---- the guest's lines ---- */
+
+static void emit_console(char *line)
+{
+	if (strstr(line, "Linux version"))
+		reach(level, "kernel");
+	printf("# L%s console: %s\n", level, line);
+}
+
+static void inject_nmi(void)
+{
+	static const char command[] = "{\"execute\": \"inject-nmi\"}\n";
+
+	if (write(qmp, command, sizeof(command) - 1) < 0)
+		printf("# L%s qemu: cannot be asked for an NMI: %s\n", level,
+		       strerror(errno));
+}
+
+static void emit_report(char *line)
+{
+	const char *inner = strstr(line, " reached: ");
+	char text[NAME_SIZE];
+	char who[8];
+
+	printf("# L%s report: %s\n", level, line);
+	if (!strcmp(line, "  # please: nmi")) {
+		inject_nmi();
+	} else if (inner && sscanf(line, "  # L%7s", who) == 1) {
+		reach(who, inner + strlen(" reached: "));
+	} else if (!strncmp(line, "# running ", 10)) {
+		snprintf(text, sizeof(text), "userspace, running %s", line + 10);
+		reach(level, text);
+	} else if (sscanf(line, "# end tests=%lu failed=%lu skipped=%*u tainted=%lu",
+			  &guest_tests, &guest_failed, &tainted) == 3) {
+		ended = true;
+		reach(level, "end");
+	}
+}
+
+/* With the guest's CPU stopped, and -no-reboot, nothing would happen any more. */
+static void emit_qemu(char *line)
+{
+	printf("# L%s qemu: %s\n", level, line);
+	if (strstr(line, "entry failed") || strstr(line, "internal error"))
+		snprintf(stopped, sizeof(stopped), "%s", line);
+	else if (strstr(line, "\"event\": \"STOP\"") && !*stopped)
+		strcpy(stopped, "QEMU stopped its guest");
+}
+
+static void read_all(struct lines *in)
+{
+	do {
+		errno = 0;
+	} while (read_lines(in) && errno != EAGAIN);
+}
+
+static struct lines console = { .emit = emit_console };
+static struct lines report = { .emit = emit_report };
+static struct lines messages = { .emit = emit_qemu };
+
+/* ---- the trace ---- */
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die(path);
+	close(fd);
+}
+
+/* EVENTINJ: bits 7:0 are the vector, 10:8 the type. The filter asks for V. */
+static void emit_trace(char *line)
+{
+	static const char failed[] = "kvm_nested_vmenter_failed: ";
+	char *event = strstr(line, "event_inj: 0x");
+	char *reason = strstr(line, failed);
+	char *gap = strstr(line, "[LOST ");
+
+	if (reason) {
+		refused++;
+		count_reason(reason + strlen(failed), 1);
+	} else if (event) {
+		unsigned long e = strtoul(event + strlen("event_inj: "), NULL, 16);
+
+		events[e >> 8 & 7][e & 0xff]++;
+	} else if (gap) {
+		lost += strtoul(gap + strlen("[LOST "), NULL, 10);
+	}
+}
+
+static struct lines trace = { .fd = -1, .emit = emit_trace };
+
+/* An instance of its own: lab.trace may read the main buffer. */
+static void start_trace(void)
+{
+	/* Its name in 6.1, and since then. */
+	static const char * const vmenter[] = {
+		INSTANCE "/events/kvm/kvm_nested_vmrun/",
+		INSTANCE "/events/kvm/kvm_nested_vmenter/",
+	};
+	char path[NAME_SIZE];
+	const char *dir;
+
+	if (mkdir(INSTANCE, 0755) && errno != EEXIST)
+		die(INSTANCE);
+	dir = vmenter[access(vmenter[0], F_OK) != 0];
+	write_file(INSTANCE "/buffer_size_kb", BUFFER_KIB);
+	snprintf(path, sizeof(path), "%sfilter", dir);
+	write_file(path, "event_inj & " EVTINJ_VALID);
+	snprintf(path, sizeof(path), "%senable", dir);
+	write_file(path, "1");
+	write_file(INSTANCE "/events/kvm/kvm_nested_vmenter_failed/enable", "1");
+	trace.fd = open(INSTANCE "/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (trace.fd < 0)
+		die(INSTANCE "/trace_pipe");
+}
+
+/* What no reader ever saw, by the buffers' own account. */
+static unsigned long overruns(void)
+{
+	unsigned long sum = 0, n;
+	char line[NAME_SIZE];
+	glob_t cpus;
+	FILE *f;
+
+	if (glob(INSTANCE "/per_cpu/cpu*/stats", 0, NULL, &cpus))
+		die(INSTANCE "/per_cpu");
+	for (size_t i = 0; i < cpus.gl_pathc; i++) {
+		f = fopen(cpus.gl_pathv[i], "re");
+		while (f && fgets(line, sizeof(line), f))
+			if (sscanf(line, "overrun: %lu", &n) == 1 ||
+			    sscanf(line, "commit overrun: %lu", &n) == 1 ||
+			    sscanf(line, "dropped events: %lu", &n) == 1)
+				sum += n;
+		if (f)
+			fclose(f);
+	}
+	globfree(&cpus);
+	return sum;
+}
+
+static const char *mnemonic(int type, int vector)
+{
+	static const char * const exceptions[NR_EXCEPTIONS] = {
+		[0] = "#DE", [1] = "#DB", [3] = "#BP", [4] = "#OF", [5] = "#BR",
+		[6] = "#UD", [7] = "#NM", [8] = "#DF", [10] = "#TS", [11] = "#NP",
+		[12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF",
+		[17] = "#AC", [18] = "#MC", [19] = "#XM", [21] = "#CP",
+		[28] = "#HV", [29] = "#VC", [30] = "#SX",
+	};
+
+	if (type == 2)
+		return "NMI";
+	if (type != 3 || vector >= NR_EXCEPTIONS || !exceptions[vector])
+		return "-";
+	return exceptions[vector];
+}
+
+/* Gives the number of events of a type. */
+static unsigned long report_events(int type)
+{
+	unsigned long sum = 0;
+
+	for (int v = 0; v < NR_VECTORS; v++) {
+		if (events[type][v])
+			printf("# injected: %d %d %s %lu\n", type, v,
+			       mnemonic(type, v), events[type][v]);
+		sum += events[type][v];
+	}
+	return sum;
+}
+
+/* ---- QEMU ---- */
+
+/*
+ * A second after its boot a kernel knows the TSC's frequency better, and changes
+ * tsc_khz. A KVM that was loaded before still gives its guests the old one; their
+ * TSC then has to catch up, and their timers fire late or never. Wait for it.
+ */
+static void wait_for_tsc(void)
+{
+	static const char path[] =
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	struct timespec pause = { .tv_nsec = 100000000 };
+	char name[NAME_SIZE] = "tsc-early\n";
+
+	for (int i = 0; i < 300 && !strcmp(name, "tsc-early\n"); i++) {
+		FILE *f = fopen(path, "re");
+
+		if (!f || !fgets(name, sizeof(name), f))
+			die(path);
+		fclose(f);
+		nanosleep(&pause, NULL);
+	}
+	printf("# L%ld clocksource: %s", strtol(level, NULL, 10) - 1, name);
+}
+
+static void load_modules(void)
+{
+	char line[NAME_SIZE], path[2 * NAME_SIZE];
+	FILE *f = fopen("/modules/late", "re");
+	int fd;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(path, sizeof(path), "/modules/%s", line);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+			die(path);
+		close(fd);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void make_disk(void)
+{
+	int fd = open(DISK, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, DISK_SIZE))
+		die(DISK);
+	close(fd);
+}
+
+static bool disk_good(void)
+{
+	void *want = malloc(DISK_SIZE), *have = calloc(1, DISK_SIZE);
+	int fd = open(DISK, O_RDONLY | O_CLOEXEC);
+	bool good;
+
+	if (!want || !have || fd < 0)
+		die(DISK);
+	disk_fill(want, DISK_SIZE);
+	good = read(fd, have, DISK_SIZE) == DISK_SIZE &&
+	       !memcmp(want, have, DISK_SIZE);
+	close(fd);
+	free(want);
+	free(have);
+	return good;
+}
+
+/* QEMU inherits the pipes' ends and opens them by their numbers. */
+static char *chardev(const char *id, int fd)
+{
+	char *s = NULL;
+
+	if (asprintf(&s, "file,id=%s,path=/proc/self/fd/%d", id, fd) < 0)
+		die("memory");
+	return s;
+}
+
+__attribute__((noreturn))
+static void exec_qemu(int in, int out, int serial0, int serial1)
+{
+	char *argv[64] = {
+		"/qemu/qemu", "-L", "/qemu/firmware",
+		"-nodefaults", "-no-user-config", "-display", "none",
+		/*
+		 * The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. A kernel with
+		 * ACPI polls a clock that is not there for half a minute; with acpi=on, QEMU's choice is a larger firmware.
+		 */
+		"-bios", "qboot.rom", "-machine",
+		with_acpi ? "microvm,acpi=on,rtc=on,isa-serial=off,kernel-irqchip=split" :
+			    "microvm,acpi=off,isa-serial=off,kernel-irqchip=split",
+		"-accel", "kvm", "-cpu", (char *)cpu,
+		"-smp", "1", "-m", (char *)memory, "-no-reboot",
+		"-chardev", "stdio,id=qmp,signal=off",
+		"-mon", "chardev=qmp,mode=control",
+		"-chardev", chardev("console", serial0),
+		"-device", "isa-serial,index=0,chardev=console",
+		"-chardev", chardev("report", serial1),
+		"-device", "isa-serial,index=1,chardev=report",
+		"-kernel", "/guest/vmlinux", "-initrd", "/guest/initrd",
+		/*
+		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. Reset by a
+		 * triple fault: a microvm has no keyboard controller, which a kernel polls for minutes before it tries that.
+		 * iomem=relaxed, as work.c maps the disk's registers.
+		 */
+		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t iomem=relaxed",
+	};
+	static char *disk[] = {
+		/* The kernel that L1 is has no file locks. */
+		"-blockdev", "driver=file,node-name=disk,locking=off,filename=" DISK,
+		"-device", "virtio-blk-device,drive=disk", NULL,
+	};
+	int n = 0;
+
+	while (argv[n])
+		n++;
+	if (with_disk)
+		memcpy(&argv[n], disk, sizeof(disk));
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
+	    fcntl(serial0, F_SETFD, 0) || fcntl(serial1, F_SETFD, 0))
+		_exit(126);
+	execv(argv[0], argv);
+	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static pid_t start_qemu(void)
+{
+	static const char hello[] = "{\"execute\": \"qmp_capabilities\"}\n";
+	int in[2], out[2], serial0[2], serial1[2];
+	pid_t pid;
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) ||
+	    pipe2(serial0, O_CLOEXEC) || pipe2(serial1, O_CLOEXEC))
+		die("pipe");
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid)
+		exec_qemu(in[0], out[1], serial0[1], serial1[1]);
+	close(in[0]);
+	close(out[1]);
+	close(serial0[1]);
+	close(serial1[1]);
+	console.fd = serial0[0];
+	report.fd = serial1[0];
+	messages.fd = out[0];
+	qmp = in[1];
+	if (write(qmp, hello, sizeof(hello) - 1) < 0)
+		die("QEMU's monitor");
+	return pid;
+}
+
+static long ms_until(const struct timespec *end)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (end->tv_sec - now.tv_sec) * 1000 +
+	       (end->tv_nsec - now.tv_nsec) / 1000000;
+}
+
+/* What is in the trace happened before what is in the report. */
+static void read_streams(void)
+{
+	if (trace.fd >= 0)
+		read_all(&trace);
+	read_lines(&messages);
+	read_lines(&console);
+	read_lines(&report);
+}
+
+/* Passes the guest's lines on until QEMU ends (true) or is of no use any more. */
+static bool watch(pid_t pid)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[] = {
+		{ .fd = pidfd, .events = POLLIN },
+		{ .fd = messages.fd, .events = POLLIN },
+		{ .fd = console.fd, .events = POLLIN },
+		{ .fd = report.fd, .events = POLLIN },
+	};
+	struct timespec end;
+	long left;
+
+	if (pidfd < 0)
+		die("pidfd_open");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	while ((left = ms_until(&end)) > 0 && !*stopped) {
+		/* trace_pipe wakes nobody before it is half full: look often. */
+		if (poll(fds, 4, left > 50 ? 50 : left) < 0)
+			die("poll");
+		/* A stream at its end would wake poll for ever. */
+		for (int i = 1; i < 4; i++)
+			if ((fds[i].revents & (POLLIN | POLLHUP)) == POLLHUP)
+				fds[i].fd = -1;
+		read_streams();
+		if (fds[0].revents)
+			return true;
+	}
+	return false;
+}
+
+static void run_guest(void)
+{
+	struct lines *all[] = { &messages, &console, &report };
+	bool in_time;
+	int status;
+	pid_t pid;
+
+	pid = start_qemu();
+	reach(level, "QEMU");
+	for (int i = 0; i < 3; i++)
+		if (fcntl(all[i]->fd, F_SETFL, O_NONBLOCK))
+			die("fcntl");
+	in_time = watch(pid);
+	if (!in_time)
+		kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < 3; i++) {
+		read_all(all[i]);
+		if (all[i]->len)
+			all[i]->emit(all[i]->buf);
+	}
+	if (trace.fd >= 0)
+		read_all(&trace);
+
+	if (in_time && WIFEXITED(status))
+		printf("# L%s status: exit %d\n", level, WEXITSTATUS(status));
+	else if (in_time)
+		printf("# L%s status: exit signal %d\n", level, WTERMSIG(status));
+	else if (*stopped)
+		printf("# L%s status: exit 1 (%s)\n", level, stopped);
+	else
+		printf("# L%s status: timeout %ld\n", level, seconds);
+	if (!in_time && !*stopped)
+		snprintf(stopped, sizeof(stopped), "no end after %ld s", seconds);
+}
+
+/* ---- results ---- */
+
+static int nr_cases, nr_failed;
+
+static void result(bool good, const char *name)
+{
+	printf("%s %d L%s_%s", good ? "ok" : "not ok", ++nr_cases, level, name);
+	nr_failed += !good;
+}
+
+static void report_results(void)
+{
+	unsigned long sum[NR_TYPES], others = 0;
+
+	result(ended, "reports");
+	if (*stopped)
+		printf(" # %s, it had reached: %s", stopped, reached);
+	else if (!ended)
+		printf(" # it had reached: %s", reached);
+	printf("\n");
+	result(ended && guest_tests && !guest_failed, "passes");
+	printf(" # %lu tests, %lu failed\n", guest_tests, guest_failed);
+	if (with_disk) {
+		result(disk_good(), "disk");
+		printf(" # %u KiB in the file behind it\n", DISK_SIZE >> 10);
+	}
+	if (!with_trace)
+		return;
+
+	for (int type = 0; type < NR_TYPES; type++) {
+		sum[type] = report_events(type);
+		others += type == 1 || type > 4 ? sum[type] : 0;
+	}
+	for (int i = 0; i < MAX_REASONS && reasons[i].text; i++)
+		printf("# refused: %lu %s\n", reasons[i].count, reasons[i].text);
+	lost += overruns();
+	result(sum[0] && sum[3], "injects");
+	printf(" # %lu interrupts, %lu NMIs, %lu exceptions, %lu software interrupts, %lu others\n",
+	       sum[0], sum[2], sum[3], sum[4], others);
+	result(!refused, "refused_none");
+	printf(" # %lu VMRUNs refused\n", refused);
+	result(!lost, "lost_none");
+	printf(" # %lu trace events lost\n", lost);
+}
+
+int main(int argc, char **argv)
+{
+	int opt;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	printf("KTAP version 1\n");
+	while ((opt = getopt(argc, argv, "n:t:m:c:adT")) != -1) {
+		if (opt == 'n')
+			level = optarg;
+		else if (opt == 't')
+			seconds = strtol(optarg, NULL, 10);
+		else if (opt == 'm')
+			memory = optarg;
+		else if (opt == 'c')
+			cpu = optarg;
+		else if (opt == 'a')
+			with_acpi = true;
+		else if (opt == 'd')
+			with_disk = true;
+		else if (opt == 'T')
+			with_trace = true;
+		else
+			return 2;
+	}
+	printf("1..%d\n", 2 + with_disk + 3 * with_trace);
+	wait_for_tsc();
+	load_modules();
+	if (with_disk)
+		make_disk();
+	if (with_trace)
+		start_trace();
+	run_guest();
+	report_results();
+	return !!nr_failed;
+}

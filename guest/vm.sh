@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# vm.sh - from what build.sh made to a guest: the image, the boot, the programs in it.
+# Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run) and caps_cpu.
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # ID and VARIANT: set by need_base
+
+out=build/out/$VARIANT
+run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
+
+# How much longer than the lab's kernel Debian's own may take, with all its mitigations.
+slower=1
+[ -z "${STOCK:-}" ] || slower=3
+
+# For images with kernel/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
+# shellcheck disable=SC2034 # for them
+caps_cpu=max,xlevel=0x8000001f
+
+# ready GROUP...: what has to be there before anything is built: packages, a QEMU, nobody else in this folder.
+ready() {
+	lib/deps.sh "$@"
+	guest/boot.sh --check
+	lock
+}
+
+# programs NAME...: the guest's init and these programs of guest/l1 and guest/nested, in build/lab; TSC_KHZ for boot.sh.
+programs() {
+	for _program in init tsc "$@"; do
+		make -s -C guest OUT="$PWD/build/lab" "$PWD/build/lab/$_program" >&2 || die 3 "$_program of guest/ does not build"
+	done
+	TSC_KHZ=$(build/lab/tsc) || die 4 "this machine's TSC cannot be used"
+	export TSC_KHZ
+}
+
+# suite: the lines of kernel/suite for the series' own test and for what TEST asks for, if this base's tree has them. A kernel
+# that checks itself takes its time.
+suite() {
+	_slower=${DEBUG:+4} _lacks=''
+	while read -r seconds name arguments; do
+		case $seconds in
+		[0-9]*) ;;
+		*) continue ;;
+		esac
+		case " svm_nested_event_inj_test ${TEST:-} " in
+		*" $name "* | *' all ') ;;
+		*) continue ;;
+		esac
+		if [ -f "$out/tests/$name" ]; then
+			echo "$((seconds * ${_slower:-$slower})) $name $arguments"
+		else
+			_lacks="$_lacks $name"
+		fi
+	done <kernel/suite
+	[ -z "$_lacks" ] || say NOTE "not in the tree of $ID:$_lacks" >&2
+}
+
+# with_matrix: the probe, too, whose verdicts the judge makes the matrix of.
+with_matrix() {
+	echo "$((60 * slower)) probe -m" >>"$run/suite"
+}
+
+# need_snapshot: LAB_SNAPSHOT, a commit of the tree as it is now; one for all builds, so that an edit in between cannot part
+# them. make check has one for all its parts.
+need_snapshot() {
+	[ -z "${LAB_SNAPSHOT:-}" ] || return 0
+	kernel/tree.sh
+	LAB_SNAPSHOT=$(kernel/tree.sh --snapshot)
+	export LAB_SNAPSHOT
+}
+
+# need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made.
+need_both() {
+	kernel/source.sh
+	kernel/build.sh base
+	need_patched "$@"
+}
+
+# need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of guest/ and the folder of this run with its
+# suite.
+need_patched() {
+	need_snapshot
+	kernel/build.sh patched
+	kernel/build.sh tests
+	if [ -n "${DEBUG:-}" ]; then
+		DEBUG='' kernel/build.sh patched
+		ln -sfn "../$ID/patched" "$out/plain"
+	fi
+	[ "$VARIANT" = "$ID" ] || ln -sfn "../$ID/tests" "$out/tests"
+	programs "$@"
+	mkdir -p "$run"
+	suite >"$run/suite"
+}
+
+# modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.
+modules_of() {
+	cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko
+}
+
+# image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
+# Its tests are those of $run/NAME/suite, or else of $run/suite.
+image() {
+	root=$run/$2/root _suite=$run/suite
+	[ ! -f "$run/$2/suite" ] || _suite=$run/$2/suite
+	mkdir -p "$root/modules" "$root/tests"
+	cp build/lab/init "$root/init"
+	cp "$_suite" "$root/suite"
+	cp "$out/$1"/*.ko "$root/modules/"
+	for ko in $(modules_of "$1"); do
+		[ "$ko" != kvm-amd.ko ] || ko="$ko ${KVM_AMD:-}"
+		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
+	done >"$root/modules/order"
+	shift 2
+	[ $# -eq 0 ] || echo "$*" >>"$root/modules/order"
+	while read -r _ name _; do
+		if [ -f "build/lab/$name" ]; then
+			cp "build/lab/$name" "$root/tests/"
+		else
+			cp "$out/tests/$name" "$root/tests/"
+		fi
+	done <"$_suite"
+	[ -z "${shell:-}" ] || add_shell "$root"
+	pack "$root" "${root%/root}/initrd"
+}
+
+# pack ROOT FILE: the folder as an initramfs, in its place.
+pack() {
+	mkdir -p "${2%/*}"
+	(cd "$1" && find . | sort | cpio --quiet -o -H newc) >"$2"
+	rm -rf "$1"
+}
+
+# add_program ROOT PROGRAM NAME: the program, by that name in ROOT, and its libraries where the loader looks for them.
+add_program() {
+	mkdir -p "$(dirname "$1/$3")"
+	cp -L "$2" "$1/$3"
+	ldd "$2" | awk '/=> \// { print $3 } /^[ \t]*\// { print $1 }' | while read -r _lib; do
+		cp -L --parents "$_lib" "$1/"
+	done
+}
+
+# red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0. The probe's exit
+# code is the same.
+red_in_state() {
+	if grep -q '\.set_nested_state' "series/$BASE/red"; then
+		echo 1
+	else
+		echo 0
+	fi
+}
+
+# add_shell ROOT: busybox, and a link for each of its commands.
+add_shell() {
+	mkdir -p "$1/bin"
+	cp /bin/busybox "$1/bin/"
+	/bin/busybox --list | while read -r name; do
+		[ "$name" = busybox ] || ln -s busybox "$1/bin/$name"
+	done
+}
+
+# boot base|patched NAME WORD...: one boot, ended after the tests' own limits and a minute for the rest. Replaces the
+# shell that it runs in, so that its pid is that of boot.sh.
+boot() {
+	_limit=$(awk '{ s += $1 } END { print s + 60 }' "$run/suite")
+	_which=$1 _name=$2
+	shift 2
+	exec guest/boot.sh "$out/$_which/vmlinux" "$run/$_name/initrd" "$run/$_name" "$_limit" "$@"
+}
+
+# side_by_side COMMAND NAME...: boots, a core each. Whether a guest finished is the judge's business.
+side_by_side() {
+	_pids='' _command=$1
+	shift
+	# ctrl-C does not reach what runs in the background: pass it on, and leave no QEMU behind.
+	trap 'kill $_pids 2>/dev/null; wait; exit 130' INT TERM
+	for _name; do
+		"$_command" "$_name" &
+		_pids="$_pids $!"
+	done
+	for _pid in $_pids; do
+		wait "$_pid" || [ $? -eq 4 ]
+	done
+}

@@ -1,0 +1,150 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
+# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|mutant|tests|strict-tests
+#   base, patched  vmlinux, kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
+#   mutant         kvm's modules of patched alone, in place of those in build/out/$VARIANT/mutant, with $MUTATION, a script of sed,
+#                  in nested.c; 9 if that changes nothing, 8 if it does not build
+#   tests          the selftests that kernel/suite names, from the same tree
+#   strict-tests   the same, and the series' own once more with -Werror
+# LAB_SNAPSHOT: a commit of that tree, if the caller has one.
+# DEBUG=1 adds kernel/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
+# One object directory serves base and patched: git rewrites only files that differ between the two,
+# so that make rebuilds only what the series touches. What is up to date is not built again.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+# shellcheck source=kernel/vmlinux.sh
+. kernel/vmlinux.sh
+need_base
+what=${1:-}
+# A debugged kernel does not need other tests.
+case $what in *tests) DEBUG='' STOCK='' VARIANT=$ID ;; esac
+src=build/src/$ID
+obj=$PWD/build/obj/$VARIANT
+out=build/out/$VARIANT/$what
+fragments="kernel/kernel.config${DEBUG:+ kernel/debug.config}"
+
+# kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
+kmake() {
+	make -s -C "$src" O="$obj" -j"$(nproc)" KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
+		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
+}
+
+# fragment: what the configuration is made of.
+fragment() {
+	# shellcheck disable=SC2086 # a list
+	cat $fragments
+}
+
+# configure: allnoconfig and the fragment; a line that kbuild does not honour is an error.
+configure() {
+	mkdir -p "$obj"
+	fragment >"$obj/fragment.new"
+	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
+		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
+		check_config "$obj/fragment.new" "$obj/.config"
+		mv "$obj/fragment.new" "$obj/fragment"
+	fi
+}
+
+switch_source() {
+	g -C "$src" checkout -q -f --detach "$commit"
+}
+
+build_kernel() {
+	switch_source
+	configure
+	# With KASAN, 6.1 does not survive the PVH entry, which is instrumented before there is any shadow memory.
+	image=vmlinux
+	[ -z "${DEBUG:-}" ] || image=${DEBUG_IMAGE:-vmlinux}
+	build_all "${image##*/}"
+	mkdir -p "$obj/lab"
+	cp kernel/caps/* "$obj/lab/"
+	kmake M="$obj/lab" modules
+	cp "$obj/$image" "$out.tmp/vmlinux"
+	cp "$obj/lab/caps.ko" "$out.tmp/"
+	take_modules "$out.tmp"
+}
+
+# take_modules DIR: those that make kvm-amd, into DIR; irqbypass is one of its own where it is not built in.
+take_modules() {
+	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
+		[ ! -f "$obj/$ko" ] || cp "$obj/$ko" "$1/"
+	done
+}
+
+mutant() {
+	switch_source
+	trap switch_source EXIT
+	trap 'exit 130' INT TERM
+	sed -i "$MUTATION" "$src/arch/x86/kvm/svm/nested.c"
+	[ -z "$MUTATION" ] || ! g -C "$src" diff --quiet || exit 9
+	kmake modules || exit 8
+	take_modules "$out"
+}
+
+build_tests() {
+	switch_source
+	kmake headers
+	tests=$obj/selftests
+	set --
+	dir=$(selftests_of "$commit")
+	while read -r seconds name _; do
+		case $seconds in
+		[0-9]*) [ ! -f "$src/tools/testing/selftests/kvm/$dir/$name.c" ] || set -- "$@" "$tests/$dir/$name" ;;
+		esac
+	done <kernel/suite
+	mkdir -p "$tests"
+	make_selftests "$@"
+	for test; do
+		strip -o "$out.tmp/${test##*/}" "$test"
+	done
+}
+
+strict_tests() {
+	switch_source
+	strict_test
+}
+
+# input: all that decides what comes out; without it a build is done again.
+input() {
+	gcc -dumpfullversion
+	case $what in
+	tests)
+		sha256sum kernel/suite
+		for path in tools/testing/selftests tools/include tools/arch/x86 include/uapi arch/x86/include/uapi; do
+			store rev-parse "$commit:$path"
+		done
+		;;
+	*)
+		fragment | sha256sum
+		sha256sum kernel/caps/*
+		store rev-parse "$commit^{tree}"
+		;;
+	esac
+}
+
+# Debian's own kernel is there already.
+case ${STOCK:+stock}.$what in stock.base | stock.patched | stock.mutant) exec kernel/stock-build.sh "$what" ;; esac
+lock
+case $what in
+base) commit=$(id_of "refs/base/$ID") ;;
+patched | mutant | tests | strict-tests) commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)} ;;
+*) die 2 "usage: kernel/build.sh base|patched|mutant|tests|strict-tests" ;;
+esac
+[ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
+lib/deps.sh build
+if [ "$what" = strict-tests ]; then
+	LAB_SNAPSHOT=$commit kernel/build.sh tests
+	stage TESTS "$ID  the series' own, with -Werror" strict_tests
+	exit
+fi
+
+case $what in
+mutant) mutant ;;
+tests) make_out TESTS "$ID  KVM selftests" build_tests ;;
+*) make_out KERNEL "$VARIANT  $what" build_kernel ;;
+esac

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# release.sh - a release of the package as a commit of only those files that the series touches; prints it.
+# Usage: BASE=6.12 kernel/release.sh VERSION    (called by export.sh and rebase.sh)
+# Whether the series applies there, and what its patches look like there to the byte, takes no more, and no second import of
+# a whole tree. Needs the package in build/pkg.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+version=${1:-}
+deb=build/pkg/${PACKAGE}_${version}_all.deb
+dir=$PWD/build/release/$ID
+ref=refs/release/$ID
+
+# touched: the files that the series finds in the base, that is all that it touches but for those that it makes.
+touched() {
+	# shellcheck disable=SC2016 # awk's
+	patches | xargs awk '
+		FNR == 1 { new = 0 }
+		/^diff --git / { f = substr($3, 3); new = !(f in seen); seen[f]; if (new) base[f]; next }
+		/^new file mode / && new { delete base[f] }
+		END { for (f in base) print f }' | sort
+}
+
+# extract: those files become a commit whose message says what it was made of.
+extract() {
+	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
+		tar -xf - -C "$dir/tree" --strip-components=1 --wildcards --no-wildcards-match-slash -T "$dir/files"
+	GIT_INDEX_FILE=$dir/index store --work-tree="$dir/tree" add -f "$dir/tree"
+	store commit-tree -F "$dir/message" "$(GIT_INDEX_FILE=$dir/index store write-tree)" >"$dir/commit"
+	store update-ref "$ref" "$(cat "$dir/commit")"
+}
+
+[ -f "$deb" ] || die 2 "usage: kernel/release.sh VERSION; there is no $deb"
+lock
+need_store
+rm -rf "$dir"
+mkdir -p "$dir/tree"
+touched | sed 's|^|*/|' >"$dir/files"
+{ printf '%s %s\n\n' "$PACKAGE" "$version"; sha256sum <"$deb"; cat "$dir/files"; } >"$dir/message"
+if [ "$(store log -1 --format=%B "$ref" -- 2>/dev/null)" != "$(cat "$dir/message")" ]; then
+	stage RELEASE "$PACKAGE $version, the files that the series touches" extract >&2
+fi
+rm -rf "$dir"
+id_of "$ref"

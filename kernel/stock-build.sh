@@ -1,0 +1,150 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# stock-build.sh - the modules of Debian's kernel $STOCK, out of what stock.sh has unpacked, in build/out/$VARIANT.
+# Usage: STOCK=RELEASE kernel/stock-build.sh base|patched|mutant    (called by build.sh)
+#   base     the image and its modules as shipped
+#   patched  the image, and KVM's modules made of what is in build/tree/$ID, with the image's headers, configuration and compiler
+#   mutant   KVM's modules alone, as build.sh has it
+# LAB_SNAPSHOT: a commit of that tree, if the caller has one. LAB_MODULES: kvm-intel, too, if it is to be rebuilt.
+# No kernel is compiled: KVM's two folders go where the headers package would have them in a whole tree.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+what=$1
+stock=$PWD/build/stock/$STOCK
+root=$stock/root
+out=build/out/$VARIANT/$what
+modules=$stock/modules
+headers=$root/usr/src/linux-headers-$STOCK
+
+# file_of MODULE: where the image has it.
+file_of() {
+	find "$modules/kernel" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
+}
+
+# order MODULE: its name as a file, after those of all that it depends on; nothing if it is built in.
+order() {
+	[ -n "$(file_of "$1")" ] || return 0
+	for _d in $(/sbin/modinfo -F depends "$(file_of "$1")" | tr , ' '); do
+		(order "$_d")
+	done
+	_f=$(file_of "$1")
+	_f=${_f##*/}
+	echo "${_f%.ko*}.ko"
+}
+
+# take DIR MODULE...: these modules, with all that they depend on, in DIR; their order there, and which files of the image they are.
+take() {
+	_dir=$1
+	shift
+	mkdir -p "$_dir"
+	for _m; do
+		order "$_m"
+	done | awk '!seen[$0]++' >"$_dir/order"
+	while read -r _ko; do
+		_f=$(file_of "${_ko%.ko}")
+		echo "${_f#"$modules/"}" >>"$_dir/files"
+		case $_f in
+		*.xz) xz -dc "$_f" >"$_dir/$_ko" ;;
+		*.zst) zstd -qdc "$_f" >"$_dir/$_ko" ;;
+		*) cp "$_f" "$_dir/$_ko" ;;
+		esac
+	done <"$_dir/order"
+}
+
+# make_modules DIR MODULE...: with the flags of the image but for debugging information, which would be stripped.
+make_modules() {
+	_in=$1
+	shift
+	sed -i "s@\\([ =]\\)[^ =]*/usr/src/@\\1$root/usr/src/@" "$headers/Makefile"
+	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
+}
+
+# caps: kernel/caps, which uses nothing of KVM's, so that base and patched share one build.
+caps() {
+	mkdir -p "$stock/caps"
+	cp -u kernel/caps/* "$stock/caps/"
+	make_modules "$stock/caps" caps.ko
+	cp "$stock/caps/caps.ko" "$out.tmp/"
+}
+
+# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; what finds the disk
+# of make nested; and kernel/caps.
+shipped() {
+	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
+	take "$out.tmp" kvm-amd
+	take "$out.tmp/disk" virtio_mmio virtio_blk
+	caps
+}
+
+# sources: KVM's folders of the commit, of which only files that differ are written, and the other headers of the series.
+sources() {
+	if [ ! -e "$stock/src/.git" ]; then
+		new_worktree "$stock/src" "$commit"
+		_gd=$(g -C "$stock/src" rev-parse --absolute-git-dir)
+		mkdir -p "$_gd/info"
+		printf '%s\n' /arch/x86/kvm/ /virt/kvm/ >"$_gd/info/sparse-checkout"
+	fi
+	g -C "$stock/src" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false checkout -q -f --detach "$commit"
+	common=$(readlink -f "$root"/usr/src/linux-headers-*-common*)
+	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
+	mkdir -p "$common/virt"
+	ln -sfn "$stock/src/virt/kvm" "$common/virt/kvm"
+	for _h in $(store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include); do
+		store show "$commit:$_h" >"$stock/header"
+		cmp -s "$stock/header" "$common/$_h" || cp "$stock/header" "$common/$_h"
+	done
+}
+
+# wanted: the modules to rebuild. All that link to kvm.ko must come from one build if it or a header changes; a verdict needs
+# no kvm-intel. LAB_MODULES: all that a host may have.
+wanted() {
+	if store diff --quiet "refs/base/$ID" "$commit" -- include virt arch/x86 ':!arch/x86/kvm/svm'; then
+		echo kvm-amd
+	else
+		echo kvm kvm-amd ${LAB_MODULES:+kvm-intel}
+	fi
+}
+
+# rebuild DIR: the modules that are wanted, in DIR.
+rebuild() {
+	for _ko in $(wanted); do
+		echo "$_ko.ko"
+	done >"$1/rebuilt"
+	# shellcheck disable=SC2046 # one word a module
+	make_modules "$stock/src/arch/x86/kvm" $(cat "$1/rebuilt")
+	while read -r _ko; do
+		strip -g -o "$1/$_ko" "$stock/src/arch/x86/kvm/$_ko"
+	done <"$1/rebuilt"
+}
+
+rebuilt() {
+	shipped
+	sources
+	rebuild "$out.tmp"
+}
+
+mutant() {
+	sources
+	sed -i "$MUTATION" "$stock/src/arch/x86/kvm/svm/nested.c"
+	[ -z "$MUTATION" ] || ! g -C "$stock/src" diff --quiet || exit 9
+	(rebuild "$out") || exit 8
+}
+
+# input: all that decides what comes out.
+input() {
+	cat "$stock/version"
+	sha256sum kernel/caps/*
+	[ "$what" = base ] || { wanted; store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"; }
+}
+
+lock
+[ "$what" = base ] || commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
+case $what in
+base) make_out SHIPPED "$STOCK" shipped ;;
+mutant) mutant ;;
+patched) make_out MODULES "$STOCK  $(wanted)" rebuilt ;;
+esac

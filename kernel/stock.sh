@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# stock.sh - a command with Debian's own kernel in place of the lab's: as shipped, and with only its KVM modules rebuilt.
+# Usage: [BASE=6.12] [FLAVOUR=cloud-amd64] [RELEASE=6.12.117+deb12-amd64] kernel/stock.sh COMMAND [ARGUMENT...]
+#   FLAVOUR     amd64 or rt-amd64 instead; of the kernel whose version is that of the base's source
+#   RELEASE     a certain kernel, as uname -r says it; its source has to be had in the same version
+# COMMAND finds the kernel's release in $STOCK, and what there is of it in build/stock/$STOCK; build.sh makes the rest of that.
+# Nothing is installed on this machine.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+[ $# -gt 0 ] || die 2 "usage: kernel/stock.sh COMMAND [ARGUMENT...]"
+# A release names its base.
+case ${RELEASE:-} in
+*.*)
+	BASE=$(echo "$RELEASE" | cut -d. -f1,2)
+	[ -f "series/$BASE/base" ] || die 2 "RELEASE=$RELEASE: there is no series for $BASE"
+	;;
+?*) die 2 "RELEASE=$RELEASE is not what uname -r says of a kernel of Debian's" ;;
+esac
+need_base
+# shellcheck source=lib/apt.sh
+. lib/apt.sh
+# shellcheck source=kernel/stock-packages.sh
+. kernel/stock-packages.sh
+FLAVOUR=${FLAVOUR:-cloud-amd64} RELEASE=${RELEASE:-}
+log=$PWD/build/log/$BASE-stock.log
+
+# fit: what cannot be is said before anything is built.
+fit() {
+	case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$dir/config") in
+	m) ;;
+	y) die 2 "$release has KVM built in: no module can replace it" ;;
+	*) die 2 "$release cannot run nested guests on AMD: its configuration has no KVM_AMD" ;;
+	esac
+	_gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$dir/config")
+	command -v "x86_64-linux-gnu-gcc-$_gcc" >/dev/null ||
+		die 2 "$release was built by gcc $_gcc, as its modules have to be, and there is no gcc-$_gcc here: $(gcc --version | head -n 1)"
+}
+
+[ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
+lib/deps.sh tree build run stock
+lock
+mkdir -p build/log build/pkg
+: >"$log"
+# The lab's source says which kernel, unless the kernel says which source.
+need_store
+have=$(base_release)
+if [ -z "$RELEASE" ]; then
+	will_do "$have" || have=$(flock build/pkg.lock kernel/fetch.sh)
+	LAB_RELEASE=$have
+fi
+alone
+found=$(image)
+[ -n "$found" ] || { open_private >>"$log" 2>&1 && found=$(image); } || :
+[ -n "$found" ] ||
+	die 2 "no linux-image-${RELEASE:-*-$FLAVOUR of version $have} from this machine's Debian mirror (log: $log)"
+release=${found% *} version=${found#* }
+dir=build/stock/$release root=build/stock/$release/root
+if [ ! -e "$dir/version" ]; then
+	stage FETCH "linux-image-$release $version" fetch_image >&2
+fi
+fit
+if [ "$version" != "$have" ]; then
+	# Another source than the lab has: beside it.
+	export LAB_ID="$BASE-$version"
+	LAB_RELEASE=$version
+	[ -f "$(deb_of "$version")" ] || download "$PACKAGE" "$version" >>"$log" 2>&1 ||
+		die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
+fi
+exec 6>&-
+export STOCK="$release" LAB_RELEASE
+# KVM for PREEMPT_RT wants a TSC of constant rate. TCG's is, but TCG does not say so.
+! grep -q '^CONFIG_PREEMPT_RT=y' "$dir/config" || export CPU_ALSO=x-force-features=on,+invtsc
+# To import the source keeps one core busy.
+headers=''
+if [ ! -e "$dir/version" ]; then
+	stage FETCH "linux-headers-$release, and what they depend on" fetch_headers >&2 &
+	headers=$!
+fi
+kernel/source.sh
+[ -z "$headers" ] || wait "$headers" || exit 3
+exec "$@"

@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# tree.sh - the series as a git work tree, build/tree/$ID: the base and one commit a patch.
+# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE]
+#   --apply     applies the series files to the base anew, or to COMMIT, aside from the tree; prints the commit
+#   --tip       prints the commit that the series files give: as applied before, if neither they nor the base have changed
+#   --has       true if KERNEL has what a patch that touches FILE is for
+#   --snapshot  prints a commit of what is in the tree now, committed or not
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+tree=build/tree/$ID
+# shellcheck source=kernel/apply.sh
+. kernel/apply.sh
+
+# snapshot: prints HEAD, or a commit on top of it with all that is not committed; the tree's own index stays as it is.
+snapshot() {
+	[ -e "$tree/.git" ] || die 2 "there is no $tree: make tree BASE=$BASE"
+	if ! dirty "$tree"; then
+		g -C "$tree" rev-parse HEAD
+		return
+	fi
+	_index=$PWD/build/index.$ID
+	cp "$(g -C "$tree" rev-parse --absolute-git-dir)/index" "$_index"
+	others "$tree" -z | GIT_INDEX_FILE=$_index g -C "$tree" update-index -z --add --stdin
+	GIT_INDEX_FILE=$_index g -C "$tree" add -u .
+	_id=$(GIT_INDEX_FILE=$_index g -C "$tree" write-tree)
+	rm -f "$_index"
+	store commit-tree -p "$(g -C "$tree" rev-parse HEAD)" -m "Uncommitted changes" "$_id"
+}
+
+# keep COMMIT: a name for it under refs/saved/, so that it is never lost.
+keep() {
+	_saved=refs/saved/$ID-$(date +%Y%m%d-%H%M%S)
+	store update-ref "$_saved" "$1"
+	say SAVED "$_saved  (back: git -C $tree reset --hard $_saved)"
+}
+
+# save: keeps all that the tree holds under refs/saved/ and ends a rebase, so that the tree may be reset.
+save() {
+	_id=$(snapshot)
+	keep "$_id"
+	if mid_rebase "$tree"; then
+		g -C "$tree" rebase --quit 2>/dev/null || g -C "$tree" am --quit 2>/dev/null || g -C "$tree" cherry-pick --quit
+	fi
+	# By way of the snapshot: what was untracked is tracked there, so that the next reset clears it away.
+	g -C "$tree" reset -q --hard "$_id"
+}
+
+# reset_tree: brings the tree to the new series; files that do not differ keep their times.
+reset_tree() {
+	g -C "$tree" checkout -q -f -B "series/$ID" "$applied"
+}
+
+# series_tree: whatever state the tree is in, to the series as the files have it, or a reason why not.
+series_tree() {
+	what="$ID  $(left | wc -l) patches on $(store log -1 --format=%s "refs/base/$ID")"
+	if [ ! -e "$tree/.git" ]; then
+		apply
+		# The folder may have been removed with commits on its branch.
+		_old=$(id_of "refs/heads/series/$ID")
+		case $_old in
+		'' | "$applied" | "$(id_of "refs/applied/$ID")") ;;
+		*) keep "$_old" ;;
+		esac
+		stage TREE "$what" make_tree "$tree" "$applied"
+	elif [ -n "${FORCE:-}" ]; then
+		apply
+		if has_work; then
+			save
+		fi
+		stage TREE "$what, anew" reset_tree
+	elif [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key)" ]; then
+		if has_work; then
+			say TREE "$ID  with your work in $tree  (not exported)"
+		else
+			say TREE "$what"
+		fi
+		return
+	else
+		apply
+		if [ "$(snapshot)" = "$applied" ]; then
+			:
+		elif has_work; then
+			die 2 "series/$BASE and $tree have both changed. Either: make export BASE=$BASE (the tree wins), \
+or: make tree BASE=$BASE FORCE=1 (the files win; the tree's work is saved under refs/saved/)"
+		else
+			stage TREE "$what, anew" reset_tree
+		fi
+	fi
+	record "$applied"
+}
+
+lock
+case ${1:-}.$# in
+--apply.2) on=$2 ;;
+*) kernel/source.sh >&2 ;;
+esac
+case ${1:-}.$# in
+--tip.1) [ "$(cat "build/git/applied-$ID" 2>/dev/null)" != "$(series_key 2>/dev/null)" ] || set -- --recorded ;;
+esac
+case ${1:-}.$# in
+--recorded.1) id_of "refs/applied/$ID" ;;
+--apply.[12] | --tip.1)
+	apply
+	echo "$applied"
+	;;
+--has.2) passed_over "$2" ;;
+--snapshot.1) snapshot ;;
+.0) series_tree ;;
+*) die 2 "usage: kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE]" ;;
+esac

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's.
+# Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
+# shellcheck shell=sh
+
+# A hook's GIT_DIR or GIT_INDEX_FILE must not turn our git on the user's repository.
+# shellcheck disable=SC2046 # one name a word
+unset $(git rev-parse --local-env-vars 2>/dev/null) || :
+
+red='' plain=''
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+	red=$(printf '\033[31m') plain=$(printf '\033[0m')
+fi
+
+# For kbuild: gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but
+# warnings that spare macros then no longer do: not for DEBUG=1, where a warning of any file is an error (6.1 has one in
+# kernel/workqueue.c), nor for a tree that nobody has tried it on.
+[ -n "${DEBUG:-}${KERNEL:-}" ] || export KCFLAGS=-ftrack-macro-expansion=0
+
+# say STAGE WHAT: one short line on the screen.
+say() {
+	printf '  %-8s%s\n' "$1" "$2"
+}
+
+# die CODE MESSAGE: the last line of a failure; 1 test failed, 2 bad input, 3 fetch or build, 4 no VM.
+die() {
+	printf '%s%s:%s %s\n' "$red" "$(basename "$0" .sh)" "$plain" "$2" >&2
+	exit "$1"
+}
+
+# tenths: a clock in tenths of a second.
+tenths() {
+	echo $(($(date +%s%N) / 100000000))
+}
+
+# took SINCE: the time since then, as "(9.1 s)"; SINCE comes from tenths.
+took() {
+	set -- $(($(tenths) - $1))
+	echo "($(($1 / 10)).$(($1 % 10)) s)"
+}
+
+# stage NAME WHAT COMMAND...: runs COMMAND in a subshell under set -e, its output in build/log/; says
+# how long it took, or shows the log's tail and dies with 3. Never in a condition: sh drops set -e there.
+stage() {
+	_name=$1 _what=$2 _t=$(tenths)
+	_log=build/log/${ID:-all}-$(echo "$1" | tr '[:upper:]' '[:lower:]').log
+	shift 2
+	mkdir -p build/log
+	[ ! -t 1 ] || printf '  %-8s%s ...' "$_name" "$_what"
+	set +e
+	(set -e; [ -z "${V:-}" ] || set -x; "$@") >"$_log" 2>&1
+	_rc=$?
+	set -e
+	[ ! -t 1 ] || printf '\r\033[K'
+	[ -z "${V:-}" ] || sed -nE '/^\++ (\[|_|shift|trap|wait)/d; s/^\++ /$ /p' "$_log"
+	if [ $_rc -ne 0 ]; then
+		tail -n 20 "$_log" >&2
+		df -P build | awk 'NR == 2 && $4 < 102400 { print "The disk is full: " $4 " KiB left on " $6 "." }' >&2
+		die 3 "$_name $_what failed; all of its output: $_log"
+	fi
+	say "$_name" "$_what  $(took "$_t")"
+}
+
+# make_out NAME WHAT COMMAND...: a stage whose COMMAND fills $out.tmp, which then takes the place of $out; nothing if $out was made
+# with the same input, which is what the caller's function of that name prints.
+make_out() {
+	# shellcheck disable=SC2154 # out: the caller's
+	mkdir -p "${out%/*}"
+	input >"$out.input"
+	! cmp -s "$out.input" "$out/input" || return 0
+	rm -rf "$out.tmp"
+	mkdir -p "$out.tmp"
+	stage "$@"
+	mv "$out.input" "$out.tmp/input"
+	rm -rf "$out"
+	mv "$out.tmp" "$out"
+}
+
+# codename: this machine's release, as Debian calls it; nothing where os-release has none.
+codename() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+}
+
+# kernels_of RELEASE: the bases of which it has a kernel that its own compiler has built; its own kernel first.
+kernels_of() {
+	case $1 in
+	bookworm) echo 6.1 6.12 ;;
+	trixie) echo 6.12 7.3 ;;
+	esac
+}
+
+# need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
+need_base() {
+	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}
+	_file=series/$BASE/base
+	case $BASE in
+	*/* | .*) _file= ;;
+	esac
+	[ -f "$_file" ] ||
+		die 2 "no base '$BASE'; there is BASE=$(find series -maxdepth 2 -name base 2>/dev/null | sort -V | cut -d/ -f2 | paste -sd '|' -)"
+	! grep -nvE '^(#.*|[A-Z0-9_]+=[A-Za-z0-9._~+/-]+|)$' "$_file" >&2 ||
+		die 2 "$_file: the lines above are not KEY=value"
+	# shellcheck disable=SC2034 # the scripts that source this use them
+	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' STANDS_FOR='' LACKS='' ALLOW='' DEBUG_IMAGE=''
+	# shellcheck source=/dev/null
+	. "./$_file"
+	for _key in PACKAGE VERSION SHA256 SUITE TREE STANDS_FOR; do
+		eval "[ -n \"\$$_key\" ]" || die 2 "$_file: $_key is missing"
+	done
+	# Another source of the same base, for a kernel of Debian's that is made of it, has a place of its own.
+	ID=${LAB_ID:-$BASE${KERNEL:+-kernel}}
+	# What the kernels are built and booted as; trees and tests do not differ.
+	# shellcheck disable=SC2034 # as above
+	VARIANT=$ID${STOCK:+-$STOCK}${DEBUG:+-debug}
+	export BASE KERNEL
+}
+
+# lock: one script at a time works on the trees under build/; the scripts it calls share its lock.
+lock() {
+	[ -z "${LAB_LOCK:-}" ] || return 0
+	mkdir -p build
+	exec 9>build/lock
+	flock -n 9 || { say WAIT "for the other make in this folder" >&2; flock 9; }
+	export LAB_LOCK=1
+}
+
+# candidate PACKAGE: the version that apt would take, out of "apt-cache policy PACKAGE" on standard input; nothing where there is
+# no package of that very name: Debian 13's apt then takes it for a pattern, and answers for another one.
+candidate() {
+	awk -v block="$1:" '/^[^ ]/ { mine = $0 == block } mine && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
+}
+
+# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
+# the headers that kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
+make_selftests() {
+	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 \
+		OUTPUT="${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}" \
+		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
+}
+
+# strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
+strict_test() {
+	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$(selftests_of "$(g -C "build/src/$ID" rev-parse HEAD)")/svm_nested_event_inj_test
+	mkdir -p "${_own%/*}"
+	make_selftests "$@" "$_own"
+	rm -f "$_own" "$_own.o"
+	make_selftests "$@" EXTRA_CFLAGS=-Werror "$_own"
+}
+
+# check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
+# configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
+check_config() {
+	_lost=$(grep '^CONFIG_' "$1" | grep -vxF -f "$2" |
+		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" || :)
+	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
+}
+
+# shellcheck source=lib/store.sh
+. lib/store.sh

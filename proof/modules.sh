@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# modules.sh - KVM's modules with the series, for a host that runs Debian's kernel RELEASE, in build/modules/RELEASE.
+# Usage: [RELEASE=6.12.117+deb12-amd64 | BASE=6.12 FLAVOUR=amd64] [TRY=1] proof/modules.sh
+#   RELEASE  as uname -r says it there; without it and FLAVOUR, what it says here
+#   TRY  installs them, and removes them again, in a guest with that kernel (modules-try.sh)
+# With them comes the script that installs and removes them there.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+if [ -z "${STOCK:-}" ]; then
+	[ -n "${FLAVOUR:-}" ] || export RELEASE="${RELEASE:-$(uname -r)}"
+	exec kernel/stock.sh proof/modules.sh
+fi
+need_base
+# shellcheck source=guest/vm.sh
+. guest/vm.sh
+dest=build/modules/$STOCK
+
+lock
+need_snapshot
+export LAB_MODULES=1
+kernel/build.sh patched
+rm -rf "$dest"
+mkdir -p "$dest"
+while read -r ko; do
+	cp "$out/patched/$ko" "$dest/"
+done <"$out/patched/rebuilt"
+cp proof/modules/install.sh "$dest/install"
+say MODULES "$dest: copy it to the host, and there, as root: ./install  (docs/modules.md)"
+[ -z "${TRY:-}" ] || exec proof/modules-try.sh

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# docs.sh - the documentation of KVM, as HTML, has no warning that it does not have without the series.
+# Usage: [BASE=7.3] review/docs.sh
+# For a series that touches Documentation/. The page is left in build/steps/$ID/docs/ to be looked at.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+src=build/src/$ID
+log=build/log/$ID-docs.log
+out=$PWD/build/steps/$ID/docs
+files=$(patches | xargs sed -n 's|^diff --git a/\(Documentation/virt/kvm/.*\) b/.*|\1|p' | sort -u)
+if [ -z "$files" ]; then
+	echo "ok - $BASE: documentation # SKIP the series has none"
+	exit
+fi
+
+# warnings COMMIT: what sphinx has to say of it; from scratch, as it is silent about a page it has already read.
+warnings() {
+	g -C "$src" checkout -q -f --detach "$1"
+	rm -rf "$out"
+	mkdir -p "$out"
+	# Debian's python, not another that may come first: it is the one that has sphinx.
+	PATH=/usr/bin:/bin:/usr/sbin:/sbin make -C "$src" O="$out" SPHINXDIRS=virt/kvm htmldocs >"$log" 2>&1 ||
+		die 3 "htmldocs failed; all of its output: $log"
+	grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1)' | sed 's/:[0-9]*: /: /' || :
+}
+
+lib/deps.sh docs
+lock
+kernel/source.sh
+tip=$(kernel/tree.sh --tip)
+_t=$(tenths)
+warnings "$(id_of "refs/base/$ID")" >"$log.base"
+warnings "$tip" >"$log.tip"
+new=$(grep -vxF -f "$log.base" "$log.tip" || :)
+[ -s "$log.base" ] || new=$(cat "$log.tip")
+for page in $files; do
+	name=$(basename "$page" .rst)
+	[ "$name" = "$(basename "$page")" ] || find "$out" -name "$name.html" | grep -q . || new="$new no page for $page"
+done
+if [ -n "$new" ]; then
+	echo "not ok - $BASE: documentation without a new warning"
+	echo "$new" | sed 's/^/# /'
+	exit 1
+fi
+echo "ok - $BASE: documentation without a new warning ($(grep -c . "$log.base" || :) old ones)  $(took "$_t")"

@@ -1,0 +1,110 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# lint.sh - the kernel's rules for the patches of a series, one result line a rule; 1 if any is broken.
+# Usage: [BASE=6.12] review/lint.sh    (without BASE: every series that has patches)
+# Needs no network, and an unpacked base (make tree) for checkpatch and for telling functions from other names.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+# shellcheck source=review/lint-rules.sh
+. review/lint-rules.sh
+failed=0
+tags='(Fixes|Cc|Link|Closes|Message-ID|[A-Z][a-z]+(-[a-z]+)*-by): '
+reword="reword it in build/tree (git rebase -i), then make export"
+
+# result WHAT REPAIR: the line of one rule, by the complaints in $tmp.bad.
+result() {
+	if [ ! -s "$tmp.bad" ]; then
+		echo "ok - lint $BASE: $1 ($count patches)"
+		return
+	fi
+	failed=1
+	echo "not ok - lint $BASE: $1 ($count patches)"
+	sed 's/^/#   /' "$tmp.bad"
+	echo "#   repair: $2"
+}
+
+# rule WHAT REPAIR FUNCTION: applies FUNCTION, which prints complaints, to every patch.
+rule() {
+	_n=0
+	: >"$tmp.bad"
+	for patch in "$dir"/[0-9]*.patch; do
+		[ -e "$patch" ] || continue
+		split "$patch"
+		"$3" "$patch" >"$tmp.out"
+		sed "s|^|${patch##*/}: |" "$tmp.out" >>"$tmp.bad"
+	done
+	result "$1" "$2"
+}
+
+# cover: the series' letter, which am never sees.
+cover() {
+	if [ ! -s "$dir/cover-letter" ]; then
+		echo "no $dir/cover-letter"
+	else
+		sed -n '1{/^[A-Z].\{9,\}[^.]$/!s/$/  (is no subject)/p}; 2{/./s/$/  (line 2 is not blank)/p}' "$dir/cover-letter"
+		sed '3q;d' "$dir/cover-letter" | grep -q . || echo "no text from line 3 on"
+		grep -n '^Signed-off-by:' "$dir/cover-letter" || :
+		for _says in 'Testing:' 'Not tested:'; do
+			grep -q "^$_says" "$dir/cover-letter" || echo "has no paragraph '$_says'"
+		done
+	fi >"$tmp.bad"
+	result "cover letter" "edit $dir/cover-letter: subject, blank line, text"
+}
+
+# lint: every rule on the series of $BASE.
+lint() {
+	need_base
+	dir=series/$BASE tmp=build/lint/$BASE
+	# A stable tree, as STANDS_FOR says, has rules of its own.
+	case $STANDS_FOR in
+	linux-*.y) stable=$STANDS_FOR ;;
+	*) stable='' ;;
+	esac
+	count=$(patches | wc -l)
+	: >"$tmp.bad"
+	[ "$count" -gt 0 ] || echo "0 patches checked" >"$tmp.bad"
+	result "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
+	[ "$count" -gt 0 ] || return 0
+	src=build/src/$BASE
+	checker=$(newest_source)
+	[ -d "$src" ] || src=$checker
+	rule "numbers without gaps" "make export BASE=$BASE" numbering
+	rule "C1 subject: KVM: <topic>: Summary, unique" "$reword" subject
+	rule "C2 description, 75 columns" "$reword" body
+	rule "C5 no sign-off, no Change-Id" "$reword; whoever sends it adds it with git am -s" signoff
+	rule "C3 no pronouns" "in the imperative, without them: $reword" pronouns
+	rule "C9 manuals by name, not number" "name the manual's topic instead; $reword" manual
+	rule "only the diffstat under the cut" "move the notes to $dir/cover-letter, then make export BASE=$BASE" cut_only_stat
+	rule "no Cc: stable" "$reword" stable
+	rule "Fixes:" "$reword" fixes
+	rule "C13 the fix in 100 lines" "split it, or make it smaller, in build/tree; then make export BASE=$BASE" size
+	cover
+	if [ ! -f "$checker/scripts/checkpatch.pl" ]; then
+		echo "no source tree with checkpatch" >"$tmp.bad"
+		result "checkpatch" "make tree BASE=$BASE"
+		return
+	fi
+	tip=$(kernel/tree.sh --tip)
+	rule "what shows that a tree has it" "mend $dir/there, which has a patch's number first" signs
+	rule "C4 functions with ()" "$reword" functions
+	: >"$tmp.err"
+	rule "C12 checkpatch --strict of ${checker##*/}" "mend it in build/tree, then make export BASE=$BASE" checkpatch
+	spdxcheck >>"$tmp.err"
+	cp "$tmp.err" "$tmp.bad"
+	result "C12 checkpatch and its helpers run" "lib/deps.sh check; make tree BASE=$BASE"
+}
+
+# Only the patches count here, whatever they are to be applied to.
+KERNEL=''
+lib/deps.sh check
+mkdir -p build/lint
+lock
+[ -n "${BASE:-}" ] || BASE=$(find series -name '[0-9]*.patch' | cut -d/ -f2 | sort -uV)
+[ -n "$BASE" ] || die 1 "0 patches checked: no series has any"
+for BASE in $BASE; do
+	lint
+done
+exit $failed

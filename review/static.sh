@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# static.sh - what the series touches in KVM, with sparse and for its use of the stack, base and series compared.
+# Usage: [BASE=6.12] review/static.sh    (after steps.sh, whose objects it uses)
+# Prints "ok - ..." or "not ok - ..." for each. A sparse that make has skipped, and a nested.o in which checkstack.pl sees
+# nothing, are failures.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+src=build/src/$ID
+obj=$PWD/build/steps/$ID
+log=build/log/$ID-static.log
+tmp=build/static/$ID
+limit=512
+code=0
+
+kmake() {
+	make -C "$src" O="$obj" -j"$(nproc)" W=1 "$@"
+}
+
+# sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which
+# the kernel's own check of sparse turns it off.
+sparse() {
+	g -C "$src" checkout -q -f --detach "$1"
+	# shellcheck disable=SC2086 # one word an object
+	kmake C=2 CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >"$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2; die 3 "$BASE does not build; all of its output: $log"; }
+	for _o in $objects; do
+		grep -qE "^ *CHECK .*${_o%.o}\.c\$" "$log" || echo "sparse did not look at ${_o%.o}.c"
+	done
+	sed -nE 's/^(.*\/)?(arch\/x86\/[^ :]*):[0-9:]+ ((warning|error): .*)/\2: \3/p' "$log" | sort
+}
+
+# line WHAT COMPLAINTS: the result of one check.
+line() {
+	if [ -z "$2" ]; then
+		echo "ok - $BASE: $1"
+	else
+		echo "not ok - $BASE: $1"
+		echo "$2" | sed 's/^/# /'
+		code=1
+	fi
+}
+
+# frames: the functions of all objects as they are now, and their frames, largest first, as "BYTES OBJECT NAME".
+frames() {
+	for _o in $objects; do
+		objdump -d "$obj/$_o" | perl "$checker/scripts/checkstack.pl" x86_64 1 |
+			sed -nE 's|^0x[0-9a-f]* ([^ ]*) .*:[[:space:]]*([0-9]+)$|\2 '"$_o"' \1|p'
+	done | sort -rn
+}
+
+lib/deps.sh build check send
+lock
+kernel/source.sh >&2
+tip=$(kernel/tree.sh --tip)
+base=$(id_of "refs/base/$ID")
+[ -f "$obj/fragment" ] || die 2 "there are no objects in build/steps/$ID: review/steps.sh makes them"
+objects=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
+[ -n "$objects" ] || die 2 "series/$BASE touches no C file of KVM"
+checker=$(newest_source)
+
+rm -rf "$tmp"*
+mkdir -p build/static
+# The series first, as most of its objects are there from steps.sh, and as it is their frames that count.
+sparse "$tip" >"$tmp.tip"
+frames >"$tmp.frames"
+sparse "$base" >"$tmp.base"
+frames >"$tmp.old"
+# A file of small functions may have no frame at all, such as vmx/main.c with gcc 14; nested.c has some.
+grep -q " arch/x86/kvm/svm/nested\.o " "$tmp.frames" || echo "checkstack.pl sees no function in nested.o" >"$tmp.stack"
+# What is as large on the base is not the series' doing.
+awk -v limit="$limit" 'NR == FNR { old[$2 " " $3] = $1; next }
+	$1 >= limit && $1 + 0 > old[$2 " " $3] + 0 { print $2 ": " $3 "() has a frame of " $1 " bytes" }' \
+	"$tmp.old" "$tmp.frames" >>"$tmp.stack"
+line "no stack frame of $limit bytes that the base does not have (in nested.c the largest is $(sed -n 's|^\([0-9]*\) .*/nested\.o |\1 |p' "$tmp.frames" | head -n 1))" \
+	"$(cat "$tmp.stack")"
+line "C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" \
+	"$(sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p')"
+exit $code

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# steps.sh - every patch of the series builds without a warning: one after the other.
+# Usage: [BASE=6.12] review/steps.sh
+# Prints "ok - ..." or "not ok - ..." for each; arch/x86/kvm/ with W=1, at the end the selftest with -Werror.
+
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=lib/lib.sh
+. lib/lib.sh
+need_base
+src=build/src/$ID
+obj=$PWD/build/steps/$ID
+log=build/log/$ID-steps.log
+code=0
+
+kmake() {
+	make -s -C "$src" O="$obj" -j"$(nproc)" W=1 "$@"
+}
+
+prepare() {
+	mkdir -p "$obj"
+	touch "$obj/warnings"
+	# Warnings stay warnings, or a compiler that is newer than the tree would not get past the base's: of_the_base() tells.
+	cat kernel/kernel.config review/steps.config | sed 's/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/' >"$obj/fragment.new"
+	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
+		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
+		check_config "$obj/fragment.new" "$obj/.config"
+		mv "$obj/fragment.new" "$obj/fragment"
+	fi
+	kmake prepare
+}
+
+# guard: where KVM has a list of exceptions, one that nested SVM has not been told about must break the build, with a word on
+# what to do.
+guard() {
+	_list=$src/arch/x86/kvm/exceptions.h _t=$(tenths) _log=build/log/$ID-guard.log
+	[ -f "$_list" ] || return 0
+	sed -i 's/m(SX)$/m(SX)sep m(ZZ)\n#define ZZ_VECTOR 22/' "$_list"
+	if g -C "$src" diff --quiet || kmake arch/x86/kvm/svm/nested.o >"$_log" 2>&1; then
+		echo "not ok - $BASE: a vector without a class breaks the build"
+		code=1
+	elif grep 'static assertion failed' "$_log" >"$_log.why"; then
+		echo "ok - $BASE: a vector without a class breaks the build  $(took "$_t")"
+		sed 's/.*error:/#/' "$_log.why"
+	else
+		echo "not ok - $BASE: a vector without a class breaks the build, but not by the static assert"
+		code=1
+	fi
+	g -C "$src" checkout -q -f
+}
+
+# warnings LOG: those in it, without their lines, which the patches move.
+warnings() {
+	sed -nE '/warning:/{s/:[0-9]+(:[0-9]+)?: /: /;p}' "$1" | sort -u
+}
+
+# new_warnings: those in the log that are not of the base.
+new_warnings() {
+	warnings "$log" | comm -23 - "$obj/warnings"
+}
+
+# of_the_base: true if the base has them, too: no patch is to blame for those (6.1 has some with W=1). As make does not repeat
+# a warning, only a build of the base's files tells: of those named, or of all if a header is among them.
+of_the_base() {
+	g -C "$src" checkout -q -f --detach "$base"
+	_named=$(new_warnings | sed -E "s|^$PWD/$src/(arch/x86/kvm/[^ ]*)\.c: .*|\1.o|" | sort -u)
+	case $_named in
+	*' '* | *..*)
+		find "$obj/arch/x86/kvm" "$obj/virt/kvm" -name '*.o' -delete
+		_named=arch/x86/kvm/
+		;;
+	*) (cd "$obj" && echo "$_named" | xargs rm -f) ;;
+	esac
+	# shellcheck disable=SC2086 # one word an object
+	kmake $_named >"$log.base" 2>&1 || :
+	warnings "$log.base" | sort -u - "$obj/warnings" >"$obj/warnings.new"
+	mv "$obj/warnings.new" "$obj/warnings"
+	g -C "$src" checkout -q -f --detach "$commit"
+	[ -z "$(new_warnings)" ]
+}
+
+# step WHAT COMMAND...: one line for one build; a warning that the base does not have is as bad as an error.
+step() {
+	_what=$1 _t=$(tenths)
+	shift
+	if (set -e; "$@") >"$log" 2>&1 && { [ -z "$(new_warnings)" ] || of_the_base; }; then
+		echo "ok - $BASE builds: $_what  $(took "$_t")"
+	else
+		echo "not ok - $BASE builds: $_what"
+		{ grep 'error:' "$log" || new_warnings; } | head -n 20 | sed 's/^/# /'
+		code=1
+		mv "$log" "build/log/$ID-steps-failed.log"
+	fi
+}
+
+lib/deps.sh build
+lock
+kernel/source.sh
+base=$(id_of "refs/base/$ID")
+tip=$(kernel/tree.sh --tip)
+mkdir -p build/log
+
+g -C "$src" checkout -q -f --detach "$base"
+stage PREPARE "$ID  W=1" prepare >/dev/null
+for commit in $(store rev-list --reverse "$base..$tip"); do
+	g -C "$src" checkout -q -f --detach "$commit"
+	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
+done
+step "the selftest with -Werror" env LAB_SNAPSHOT="$tip" kernel/build.sh strict-tests
+guard
+exit $code
