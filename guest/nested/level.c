@@ -362,9 +362,10 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 		/*
 		 * Warnings and worse: a character is an exit or two, and those of L2 go through all levels. Reset by a
 		 * triple fault: a microvm has no keyboard controller, which a kernel polls for minutes before it tries that.
-		 * iomem=relaxed, as work.c maps the disk's registers.
+		 * iomem=relaxed, as work.c maps the disk's registers. A plain periodic tick: each time that L2 sets a
+		 * timer is a dozen exits, and what Debian's 7.3 sets with high resolution left L2 no time for its work.
 		 */
-		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t iomem=relaxed",
+		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t iomem=relaxed highres=off nohz=off",
 	};
 	static char *disk[] = {
 		/* The kernel that L1 is has no file locks. */
