@@ -74,7 +74,9 @@ caps() {
 # shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; what finds the disk
 # of make nested; and kernel/caps.
 shipped() {
+	# Its exit code is 0 even if it finds none, be it for want of a program that unpacks it.
 	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
+	[ -s "$out.tmp/vmlinux" ] || { echo "$stock/vmlinuz cannot be unpacked: $(grep '^CONFIG_KERNEL_[A-Z0-9]*=y' "$stock/config")"; return 1; }
 	take "$out.tmp" kvm-amd
 	take "$out.tmp/disk" virtio_mmio virtio_blk
 	caps

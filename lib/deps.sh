@@ -19,7 +19,7 @@ packages() {
 	clang) echo clang-19 lld-19 llvm-19 ;;
 	docs) echo python3-sphinx python3-yaml make ;;
 	quilt) echo quilt dpkg-dev kmod xz-utils ;;
-	stock) echo binutils file kmod xz-utils zstd ;;
+	stock) echo binutils file kmod lz4 xz-utils zstd ;;
 	fresh) echo debootstrap util-linux ;;
 	send) echo b4 git-email libmailtools-perl binutils ;;
 	*) die 2 "no group '$1'; there are tree, build, run, shell, check, clang, docs, quilt, send, stock, fresh" ;;
