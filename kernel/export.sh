@@ -74,7 +74,7 @@ put() {
 # install [BASE-FILE]: the new files in place of the old ones, which are kept until all are there.
 install() {
 	# Files that nobody has applied, such as another branch's, may exist nowhere else.
-	if [ -n "$(patches)" ] && [ "$(cat "build/git/applied-$ID" 2>/dev/null)" != "$(series_key)" ]; then
+	if [ -n "$(patches)" ] && ! is_applied; then
 		_kept=build/saved/series-$BASE-$(date +%Y%m%d-%H%M%S)
 		mkdir -p "$_kept"
 		patches | xargs cp -t "$_kept"

@@ -73,7 +73,7 @@ series_tree() {
 			save
 		fi
 		stage TREE "$what, anew" reset_tree
-	elif [ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key)" ]; then
+	elif is_applied; then
 		if has_work; then
 			say TREE "$ID  with your work in $tree  (not exported)"
 		else
@@ -100,12 +100,16 @@ case ${1:-}.$# in
 *) kernel/source.sh >&2 ;;
 esac
 case ${1:-}.$# in
---tip.1) [ "$(cat "build/git/applied-$ID" 2>/dev/null)" != "$(series_key 2>/dev/null)" ] || set -- --recorded ;;
-esac
-case ${1:-}.$# in
---recorded.1) id_of "refs/applied/$ID" ;;
---apply.[12] | --tip.1)
+--apply.[12])
 	apply
+	echo "$applied"
+	;;
+--tip.1)
+	if is_applied; then
+		applied=$(id_of "refs/applied/$ID")
+	else
+		apply
+	fi
 	echo "$applied"
 	;;
 --has.2) passed_over "$2" ;;

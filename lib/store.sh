@@ -146,6 +146,11 @@ series_key() {
 	{ id_of "refs/base/$ID"; find "series/$BASE" -name there -exec cat {} +; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
 }
 
+# is_applied: neither the series files nor the base have changed since what is in refs/applied/$ID.
+is_applied() {
+	[ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key 2>/dev/null)" ]
+}
+
 # record COMMIT: what the series files stand for now, in refs/applied/$ID and beside it.
 record() {
 	store update-ref "refs/applied/$ID" "$1"
