@@ -368,15 +368,6 @@ static pid_t start_test(struct test *t)
 	return pid;
 }
 
-static long ms_until(const struct timespec *end)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (end->tv_sec - now.tv_sec) * 1000 +
-	       (end->tv_nsec - now.tv_nsec) / 1000000;
-}
-
 /* Passes output on until the test ends (true), or has to (false). */
 static bool watch_test(pid_t pid, long timeout)
 {

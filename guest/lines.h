@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Streams cut into lines, and a tally of texts: for init.c and nested/level.c, each a program of one file. */
+/* Streams cut into lines, a tally of texts and a time limit: for init.c and nested/level.c, each a program of one file. */
 #ifndef LAB_LINES_H
 #define LAB_LINES_H
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_SIZE	8192
@@ -59,6 +60,16 @@ static inline void count_reason(const char *text, unsigned long n)
 	if (!reasons[i].text)
 		reasons[i].text = strdup(text);
 	reasons[i].count += n;
+}
+
+/* What is left until then, by CLOCK_MONOTONIC; negative if it is over. */
+static inline long ms_until(const struct timespec *end)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (end->tv_sec - now.tv_sec) * 1000 +
+	       (end->tv_nsec - now.tv_nsec) / 1000000;
 }
 
 #endif

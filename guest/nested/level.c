@@ -414,15 +414,6 @@ static pid_t start_qemu(void)
 	return pid;
 }
 
-static long ms_until(const struct timespec *end)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (end->tv_sec - now.tv_sec) * 1000 +
-	       (end->tv_nsec - now.tv_nsec) / 1000000;
-}
-
 /* What is in the trace happened before what is in the report. */
 static void read_streams(void)
 {

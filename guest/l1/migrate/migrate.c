@@ -29,6 +29,7 @@
 #define MAX_TRIES	16	/* an event may get lost on its way */
 #define MIGRATIONS	300
 #define MIN_PENDING	10	/* of them with an event pending */
+
 /* Each CPUID that the target may have. */
 static const struct cpuid {
 	const char *name;
