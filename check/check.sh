@@ -9,8 +9,9 @@ cd "$(dirname "$0")/.."
 . lib/lib.sh
 unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
 mkdir -p build
-results=build/check.results
+results=build/check.results failures=build/check.failures
 : >"$results"
+: >"$failures"
 start=$(tenths)
 
 # part WHAT COMMAND...: what the command prints is shown and counted; a failure that it has no line for gets one.
@@ -25,6 +26,9 @@ part() {
 		echo "not ok - $_what: $_exit" | tee -a "$results"
 	elif ! grep -qE '^(not )?ok ' build/check.part; then
 		echo "not ok - $_what: nothing was checked" | tee -a "$results"
+	fi
+	if [ "$_exit" != 'exit 0' ] || grep -q '^not ok ' build/check.part; then
+		{ echo "# of $_what:"; grep -v '^exit [0-9]*$' build/check.part | grep -B 60 '^not ok ' || tail -n 60 build/check.part; } >>"$failures"
 	fi
 	echo "# $_what $(took "$_t")"
 }
@@ -107,6 +111,8 @@ part "a bare system" bare_system
 skipped=$(grep -ciE '^ok .*# skip' "$results")
 failed=$(grep -c '^not ok' "$results")
 passed=$(($(grep -c '^ok' "$results") - skipped))
+# What led to a failure once more, in a row: of a log of thousands of lines, the end is what one reads first.
+sed 's/^/# /' "$failures"
 grep '^not ok' "$results"
 echo "# all of it $(took "$start")"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -83,7 +83,7 @@ try() {
 	if [ "$_rc" -eq 0 ]; then
 		echo "ok - $suite: $_what  $(took "$_t")"
 	else
-		tail -n 20 "$_log" | sed 's/^/#   /'
+		tail -n 100 "$_log" | sed 's/^/#   /'
 		echo "not ok - $suite: $_what: exit $_rc; all of its output: $_log"
 		code=1
 	fi
