@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
-unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
+unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
 mkdir -p build
 results=build/check.results failures=build/check.failures
 : >"$results"

@@ -11,6 +11,7 @@
  * Words on the kernel command line:
  *   lab.shell        run /bin/sh on the console instead of the suite
  *   lab.trace        count the reasons of kvm_nested_vmenter_failed, per test
+ *   lab.noise        interrupt what runs every 60 to 260 us by a timer
  *   lab.bail         kill the test at the first of its cases that fails, and
  *                    run no other one
  *
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -274,6 +276,9 @@ static bool ktap;
 /* lab.bail was asked for; a case has failed, what comes is of no interest. */
 static bool may_bail, bailed;
 
+/* lab.noise was asked for. */
+static bool noise;
+
 static void emit_output(char *line)
 {
 	ktap |= !strcmp(line, "TAP version 13") || !strcmp(line, "KTAP version 1");
@@ -349,6 +354,23 @@ static void exec_test(struct test *t, int out)
 	_exit(127);
 }
 
+/*
+ * A host that is busy interrupts KVM where a test does not expect it, once in
+ * many runs; here it does so all the time. Ends with the test, by reap_all().
+ */
+__attribute__((noreturn))
+static void make_noise(void)
+{
+	struct timespec nap = { 0 };
+	unsigned int seed = 1;
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	for (;;) {
+		nap.tv_nsec = 60000 + rand_r(&seed) % 200000;
+		nanosleep(&nap, NULL);
+	}
+}
+
 static pid_t start_test(struct test *t)
 {
 	int pipefd[2];
@@ -363,6 +385,8 @@ static pid_t start_test(struct test *t)
 	if (!pid)
 		exec_test(t, pipefd[1]);
 	close(pipefd[1]);
+	if (noise && !fork())
+		make_noise();
 	ktap = false;
 	child_out.fd = pipefd[0];
 	return pid;
@@ -459,6 +483,7 @@ static void run_suite(void)
 
 	read_suite();
 	may_bail = option("lab.bail");
+	noise = option("lab.noise");
 	if (option("lab.trace"))
 		enable_trace();
 	fprintf(results, "KTAP version 1\n1..%d\n", nr_tests);

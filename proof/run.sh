@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
-# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [DEBUG=1] proof/run.sh [--shell]
+# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [NOISE=1] [DEBUG=1] proof/run.sh [--shell]
 #   TEST     of the tests in kernel/suite, run these, too ("all": every one); the series' own always runs
 #   KVM_AMD  parameters of kvm_amd in L0, such as "npt=0 vgif=0"
 #   TRACE    counts the rules by which KVM refused VMRUN (tracepoint kvm_nested_vmenter_failed)
+#   NOISE    a timer interrupts L0 every 60 to 260 us, all the time: are the tests steady?
 #   DEBUG    compares the patched kernel with itself with KASAN, UBSAN, lockdep and KVM's own assertions; TEST is "all"
 #   --shell  a shell in the patched kernel instead, with the tests in /tests
 # Exit: 0 the series does what it says, 1 it does not, 2 bad input, 3 no build, 4 a guest did not finish.
@@ -41,13 +42,13 @@ boot_key() {
 	{
 		cat "$out/$other/input" "$out/tests/input" "$run/suite" build/lab/init guest/boot.sh
 		"${QEMU:-qemu-system-x86_64}" --version
-		echo "${ACCEL:-} ${CPU:-} ${CPU_ALSO:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${KVM_AMD:-}"
+		echo "${ACCEL:-} ${CPU:-} ${CPU_ALSO:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${NOISE:-} ${KVM_AMD:-}"
 	} | sha256sum
 }
 
 # boot_one base|plain|patched|patched-2: one of the boots of this run.
 boot_one() {
-	boot "${1%-2}" "$1" ${TRACE:+lab.trace}
+	boot "${1%-2}" "$1" ${TRACE:+lab.trace} ${NOISE:+lab.noise}
 }
 
 # What is wrong with these is better said now than after the builds.
