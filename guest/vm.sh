@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vm.sh - from what build.sh made to a guest: the image, the boot, the programs in it.
-# Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run) and caps_cpu.
+# Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run), caps_cpu, no_xsave.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # ID and VARIANT: set by need_base
 
@@ -14,6 +14,11 @@ slower=1
 # For images with kernel/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
 # shellcheck disable=SC2034 # for them
 caps_cpu=max,xlevel=0x8000001f
+
+# CPUs are without XSAVE where a guest would use AVX: TCG does not intercept XSETBV, so that KVM sets the XCR0 of reset at its
+# next entry, and AVX is #UD from then on. What takes XSAVE has to go, too: TCG has it without, and kernels believe it.
+# shellcheck disable=SC2034 # for run.sh and nested.sh
+no_xsave=-xsave,-avx,-avx2,-pku
 
 # ready GROUP...: what has to be there before anything is built: packages, a QEMU, nobody else in this folder.
 ready() {

@@ -24,10 +24,9 @@ l0_memory=2G l1_memory=768M l2_memory=192M
 [ -z "${STOCK:-}" ] || l0_memory=3G l1_memory=1280M l2_memory=320M
 MEM=${MEM:-$l0_memory}
 export MEM
-# TCG's XSAVE is not good enough for L1's kernel from 7.3 on, which takes it for a real one's.
 case ${ACCEL:-tcg} in
 kvm) l1_cpu=host ;;
-*) l1_cpu=host,-xsave,-avx,-avx2,-pku ;;
+*) l1_cpu=host,$no_xsave ;;
 esac
 
 # boot_one base|patched: one L0.
