@@ -21,15 +21,13 @@ part() {
 	echo "# $_what"
 	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep --line-buffered -v '^exit [0-9]*$'
 	_exit=$(tail -n 1 build/check.part)
-	grep -E '^(not )?ok ' build/check.part >>"$results"
 	if [ "$_exit" != 'exit 0' ] && ! grep -q '^not ok ' build/check.part; then
-		echo "not ok - $_what: $_exit" | tee -a "$results"
+		echo "not ok - $_what: $_exit" | tee -a build/check.part
 	elif ! grep -qE '^(not )?ok ' build/check.part; then
-		echo "not ok - $_what: nothing was checked" | tee -a "$results"
+		echo "not ok - $_what: nothing was checked" | tee -a build/check.part
 	fi
-	if [ "$_exit" != 'exit 0' ] || grep -q '^not ok ' build/check.part; then
-		{ echo "# of $_what:"; grep -v '^exit [0-9]*$' build/check.part | grep -B 60 '^not ok ' || tail -n 60 build/check.part; } >>"$failures"
-	fi
+	grep -E '^(not )?ok ' build/check.part >>"$results"
+	grep -B 60 '^not ok ' build/check.part >>"$failures"
 	echo "# $_what $(took "$_t")"
 }
 
