@@ -371,6 +371,15 @@ static void make_noise(void)
 	}
 }
 
+static pid_t fork_or_die(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	return pid;
+}
+
 static pid_t start_test(struct test *t)
 {
 	int pipefd[2];
@@ -379,13 +388,11 @@ static pid_t start_test(struct test *t)
 	if (pipe2(pipefd, O_CLOEXEC))
 		die("pipe");
 	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		die("fork");
+	pid = fork_or_die();
 	if (!pid)
 		exec_test(t, pipefd[1]);
 	close(pipefd[1]);
-	if (noise && !fork())
+	if (noise && !fork_or_die())
 		make_noise();
 	ktap = false;
 	child_out.fd = pipefd[0];

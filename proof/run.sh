@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
-# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [NOISE=1] [DEBUG=1] proof/run.sh [--shell]
+# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [NOISE=1] [DEBUG=1]
+#          proof/run.sh [--shell]
 #   TEST     of the tests in kernel/suite, run these, too ("all": every one); the series' own always runs
 #   KVM_AMD  parameters of kvm_amd in L0, such as "npt=0 vgif=0"
 #   TRACE    counts the rules by which KVM refused VMRUN (tracepoint kvm_nested_vmenter_failed)
@@ -57,7 +58,7 @@ for name in ${TEST:-}; do
 done
 [ "${1:-}" != --shell ] || shell=1
 ready build run ${shell:+shell}
-# KVM's state_test has failed now and then with it, on one kernel and not on the other.
+# With XSAVE, KVM's state_test has failed now and then, on one kernel and not on the other.
 export CPU_ALSO="$no_xsave${CPU_ALSO:+,$CPU_ALSO}"
 if [ -n "${shell:-}${DEBUG:-}" ]; then
 	need_patched
