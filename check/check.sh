@@ -60,6 +60,12 @@ most_patches_first() {
 	done | sort -rn | cut -d' ' -f2
 }
 
+# said LOG CODE: what a command that ran beside the other parts has said, and how it ended.
+said() {
+	cat "$1"
+	return "$2"
+}
+
 # own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
 own_kernel() {
 	_base=$(kernels_of "$(codename)" | cut -d' ' -f1)
@@ -81,11 +87,16 @@ bare_system() {
 	fi
 }
 
-lib/deps.sh tree build run check clang docs send || exit
+lib/deps.sh tree build run check clang docs send stock || exit
+# It is in a world of its own and seldom busy: it runs beside all that keeps one core busy. As a job of a script it would not
+# hear ctrl-C, which it has tests of, too.
+mkdir -p build/log
+env --default-signal=INT,QUIT check/tests.sh >build/log/check-tests.log 2>&1 &
+tests=$!
+trap 'kill "$tests" 2>/dev/null; exit 130' INT TERM HUP
 part "scripts" scripts_lint
 part "rooms" check/rooms.sh
 part "judge" judge/tests/run.sh
-part "bad input" check/tests.sh
 part "tables" tables
 [ $# -gt 0 ] || set -- none
 # The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
@@ -95,6 +106,9 @@ need_store
 part "trees" side_by_side $# tree "$@"
 part "all series" review/compare.sh
 case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
+wait "$tests"
+part "bad input" said build/log/check-tests.log $?
+trap - INT TERM HUP
 # As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
 # shellcheck disable=SC2046 # one word a base
 part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
