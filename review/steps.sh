@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # steps.sh - every patch of the series builds without a warning: one after the other.
 # Usage: [BASE=6.12] review/steps.sh
-# Prints "ok - ..." or "not ok - ..." for each; arch/x86/kvm/ with W=1, at the end the selftest with -Werror.
+# Prints "ok - ..." or "not ok - ..." for each that has something to compile: arch/x86/kvm/ with W=1, or the series' own selftest
+# with -Werror.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -80,6 +81,16 @@ of_the_base() {
 	[ -z "$(new_warnings)" ]
 }
 
+# touches PATTERN: whether the commit changes a file of that kind.
+touches() {
+	store diff --name-only "$commit^" "$commit" | grep -qE "$1"
+}
+
+# selftest: warnings of the library are not the series'.
+selftest() {
+	strict_test >"$log.test" 2>&1 || { cat "$log.test"; return 1; }
+}
+
 # step WHAT COMMAND...: one line for one build; a warning that the base does not have is as bad as an error.
 step() {
 	_what=$1 _t=$(tenths)
@@ -103,10 +114,12 @@ mkdir -p build/log
 
 g -C "$src" checkout -q -f --detach "$base"
 stage PREPARE "$ID  W=1" prepare >/dev/null
+step "all tests of kernel/suite" env LAB_SNAPSHOT="$tip" kernel/build.sh tests
 for commit in $(store rev-list --reverse "$base..$tip"); do
+	_subject=$(store log -1 --format=%s "$commit")
 	g -C "$src" checkout -q -f --detach "$commit"
-	step "$(store log -1 --format=%s "$commit")" kmake arch/x86/kvm/
+	! touches '^(arch|include|virt)/' || step "$_subject" kmake arch/x86/kvm/
+	! touches '^tools/testing/selftests/kvm/' || step "$_subject" selftest
 done
-step "the selftest with -Werror" env LAB_SNAPSHOT="$tip" kernel/build.sh strict-tests
 guard
 exit $code
