@@ -4,8 +4,8 @@
 # Usage: [SUITE=bookworm|trixie] [BASE=6.12] check/fresh.sh [--part | COMMAND...]
 #   without SUITE  both, one after the other
 #   COMMAND        this one alone, on what the last run has left in lab/
-#   --part         what make check has time for, on the release that this machine is not: make stock of the two bases whose
-#                  kernels that release has, the programs of lab/, and the selftests of all bases with -Werror
+#   --part         what make check has time for, on the release that this machine is not: the lab's programs, the selftests of
+#                  all bases with -Werror, and make stock of the two bases whose kernels that release has
 # build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
 # command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
 # Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
@@ -90,14 +90,12 @@ try() {
 }
 
 # part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
+# One system, as a second one takes a minute; what comes first has its own packages only.
 part() {
 	_bases=$(kernels_of "$suite")
-	# One system for both, which has the packages of that one command.
 	# shellcheck disable=SC2016,SC2086 # the shell in there expands it; one word a base
-	try "make stock of $_bases" sh -euc 'for base; do make stock BASE="$base"; done' sh $_bases
-	# shellcheck disable=SC2016 # the shell in there expands it
-	try "lab's programs, selftests of all bases with -Werror" sh -euc '
-		lib/deps.sh build
+	try "lab's programs, selftests of all bases with -Werror, make stock of $_bases" sh -euc '
+		lib/deps.sh tree build
 		make -s -C guest OUT="$PWD/build/programs"
 		make -s -C judge OUT="$PWD/build/programs"
 		for base in series/*/base; do
@@ -105,7 +103,10 @@ part() {
 			export BASE="${base#series/}"
 			kernel/tree.sh
 			kernel/build.sh strict-tests
-		done'
+		done
+		for base; do
+			make stock BASE="$base"
+		done' sh $_bases
 }
 
 # all: README's two commands, and each of the others with its own packages only.

@@ -16,10 +16,8 @@ t=$(mktemp -d "$PWD/build/tests.XXXXXX")
 
 # guests: the ids of the QEMUs that run in here.
 guests() {
-	for _p in /proc/[0-9]*; do
-		case $(readlink "$_p/cwd" "$_p/exe" | paste -sd ' ') in
-		"$t/repo "*qemu*) echo "${_p#/proc/}" ;;
-		esac
+	find /proc/[0-9]*/exe -maxdepth 0 -lname '*qemu*' 2>/dev/null | while read -r _exe; do
+		[ "$(readlink "${_exe%exe}cwd")" != "$t/repo" ] || basename "${_exe%/exe}"
 	done
 }
 
@@ -33,10 +31,10 @@ failed=0
 
 # theirs CODE: a hash of what is the user's: KERNEL and the series; where CODE is no success, the tree and branches, too.
 theirs() {
-	find "$linux" series -type f -exec sha256sum {} + | sort | sha256sum
-	[ "$1" -ne 0 ] || return 0
-	find build/tree -type f -exec sha256sum {} + 2>/dev/null | sort | sha256sum
-	store for-each-ref refs/heads refs/saved 2>/dev/null || :
+	set -- "$1" "$linux" series
+	[ "$1" -eq 0 ] || { set -- "$@" build/tree; store for-each-ref refs/heads refs/saved 2>/dev/null || :; }
+	shift
+	tar --sort=name --mtime=@0 -cf - "$@" 2>/dev/null | sha256sum
 }
 
 # report WHAT OK: the line of one test, and what was seen if OK is not "yes".

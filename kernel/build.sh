@@ -29,7 +29,7 @@ fragments="kernel/kernel.config${DEBUG:+ kernel/debug.config}"
 
 # kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
 kmake() {
-	make -s -C "$src" O="$obj" -j"$(nproc)" KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
+	kbuild "$src" "$obj" -s KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
 		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
 }
 
@@ -88,7 +88,8 @@ mutant() {
 
 build_tests() {
 	switch_source
-	kmake headers
+	mkdir -p "$obj"
+	kmake headers no-export-headers="$(unwanted_headers "$src" "$obj" | paste -sd ' ' -)"
 	tests=$obj/selftests
 	set --
 	dir=$(selftests_of "$commit")
@@ -99,6 +100,8 @@ build_tests() {
 	done <kernel/suite
 	mkdir -p "$tests"
 	make_selftests "$@"
+	stray=$(stray_headers "$obj" "$tests" | paste -sd ' ' -)
+	[ -z "$stray" ] || { echo "not of $src, but of this machine: $stray"; return 1; }
 	for test; do
 		strip -o "$out.tmp/${test##*/}" "$test"
 	done

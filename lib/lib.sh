@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's.
+# lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's, kbuild.sh what is
+# kbuild's.
 # Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
 # shellcheck shell=sh
 
@@ -11,11 +12,6 @@ red='' plain=''
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
 	red=$(printf '\033[31m') plain=$(printf '\033[0m')
 fi
-
-# For kbuild: gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but
-# warnings that spare macros then no longer do: not for DEBUG=1, where a warning of any file is an error (6.1 has one in
-# kernel/workqueue.c), nor for a tree that nobody has tried it on.
-[ -n "${DEBUG:-}${KERNEL:-}" ] || export KCFLAGS=-ftrack-macro-expansion=0
 
 # say STAGE WHAT: one short line on the screen.
 say() {
@@ -131,30 +127,7 @@ candidate() {
 	awk -v block="$1:" '/^[^ ]/ { mine = $0 == block } mine && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
-# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
-# the headers that kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
-make_selftests() {
-	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 \
-		OUTPUT="${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}" \
-		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
-}
-
-# strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
-strict_test() {
-	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$(selftests_of "$(g -C "build/src/$ID" rev-parse HEAD)")/svm_nested_event_inj_test
-	mkdir -p "${_own%/*}"
-	make_selftests "$@" "$_own"
-	rm -f "$_own" "$_own.o"
-	make_selftests "$@" EXTRA_CFLAGS=-Werror "$_own"
-}
-
-# check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
-# configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
-check_config() {
-	_lost=$(grep '^CONFIG_' "$1" | grep -vxF -f "$2" |
-		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" || :)
-	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
-}
-
+# shellcheck source=lib/kbuild.sh
+. lib/kbuild.sh
 # shellcheck source=lib/store.sh
 . lib/store.sh

@@ -17,7 +17,7 @@ log=build/log/$ID-clang.log
 code=0
 
 kmake() {
-	make -s -C "$src" O="$obj" LLVM=-19 -j"$(nproc)" W=1 "$@"
+	kbuild "$src" "$obj" -s LLVM=-19 W=1 "$@"
 }
 
 # prepare: the configuration of steps.sh.

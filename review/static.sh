@@ -18,7 +18,7 @@ limit=512
 code=0
 
 kmake() {
-	make -C "$src" O="$obj" -j"$(nproc)" W=1 "$@"
+	kbuild "$src" "$obj" W=1 "$@"
 }
 
 # sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which

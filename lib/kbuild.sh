@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# kbuild.sh - the kernel's own build of kernels, headers and selftests, as the lab has it.
+# Sourced by lib.sh; reads DEBUG, KERNEL, and ID of need_base.
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # ID: set by need_base
+
+# gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but
+# warnings that spare macros then no longer do: not for DEBUG=1, where a warning of any file is an error (6.1 has one in
+# kernel/workqueue.c), nor for a tree that nobody has tried it on.
+[ -n "${DEBUG:-}${KERNEL:-}" ] || export KCFLAGS=-ftrack-macro-expansion=0
+
+# kbuild SRC OBJ ARGUMENT...: make in that tree, with Debian's python: another may come first, and start slowly for every file.
+kbuild() {
+	_src=$1 _obj=$2
+	shift 2
+	make -C "$_src" O="$_obj" -j"$(nproc)" PYTHON3=/usr/bin/python3 "$@"
+}
+
+# included: the headers that the C files on standard input ask for, one a line.
+included() {
+	sed -nE 's@^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*@\1@p'
+}
+
+# unwanted_headers SRC OBJ: the headers that "make headers" would install and no test asks for, one a line: most of a thousand,
+# and kbuild starts eight programs for each. Wanted is what KVM's tests, what they share with others and the C library
+# include, all in asm/ and asm-generic/, and what these include themselves, whatever the conditions.
+unwanted_headers() (
+	cd "$1" || exit
+	_dirs='include/uapi arch/x86/include/uapi'
+	for _dir in $_dirs; do
+		(cd "$_dir" && find . -name '*.h')
+	done | sed 's|^\./||' | sort -u >"$2/headers"
+	find tools/testing/selftests/*.h tools/testing/selftests/kvm tools/testing/selftests/rseq tools/testing/selftests/vfio \
+		tools/include tools/arch/x86 /usr/include/*.h /usr/include/x86_64-linux-gnu/bits /usr/include/x86_64-linux-gnu/sys \
+		-name '*.[chS]' -exec cat {} + 2>/dev/null | included | sort -u | comm -12 - "$2/headers" >"$2/headers.new"
+	grep '^asm' "$2/headers" >"$2/headers.wanted"
+	while ! cmp -s "$2/headers.new" "$2/headers.wanted"; do
+		sort -u "$2/headers.new" "$2/headers.wanted" -o "$2/headers.wanted"
+		for _dir in $_dirs; do
+			sed "s|^|$_dir/|" "$2/headers.wanted" | xargs cat 2>/dev/null || :
+		done | included | sort -u - "$2/headers.wanted" | comm -12 - "$2/headers" >"$2/headers.new"
+	done
+	comm -23 "$2/headers" "$2/headers.wanted"
+)
+
+# stray_headers OBJ FOLDER: the headers, one a line, that the tests in FOLDER have taken from this machine though their tree has them.
+stray_headers() {
+	find "$2" -name '*.d' -exec cat {} + | tr ' ' '\n' | sed -nE 's@^/usr/include/(x86_64-linux-gnu/)?(.*\.h):?$@\2@p' | sort -u |
+		comm -12 - "$1/headers"
+}
+
+# make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
+# the headers that kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
+make_selftests() {
+	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 \
+		OUTPUT="${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}" \
+		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
+}
+
+# strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
+strict_test() {
+	_own=${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}/$(selftests_of "$(g -C "build/src/$ID" rev-parse HEAD)")/svm_nested_event_inj_test
+	mkdir -p "${_own%/*}"
+	make_selftests "$@" "$_own"
+	rm -f "$_own" "$_own.o"
+	make_selftests "$@" EXTRA_CFLAGS=-Werror "$_own"
+}
+
+# check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
+# configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
+check_config() {
+	_lost=$(grep '^CONFIG_' "$1" | grep -vxF -f "$2" |
+		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" || :)
+	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
+}
