@@ -106,12 +106,12 @@ need_store
 part "trees" side_by_side $# tree "$@"
 part "all series" review/compare.sh
 case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
-wait "$tests"
-part "bad input" said build/log/check-tests.log $?
-trap - INT TERM HUP
 # As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
 # shellcheck disable=SC2046 # one word a base
 part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
+wait "$tests"
+part "bad input" said build/log/check-tests.log $?
+trap - INT TERM HUP
 edited=as_after_an_edit
 for base; do
 	for what in red_and_green $edited capabilities mutants probe migration fuzz three_levels; do

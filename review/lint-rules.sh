@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# lint-rules.sh - the rules of lint.sh, one function each: it looks at one patch, which split has taken apart, and prints
+# lint-rules.sh - the rules of lint.sh, one function each: it looks at one patch, which split has taken apart in $of, and prints
 # what is wrong with it, or nothing. Where a rule has a command in the kernel's documents, the function is that command.
-# Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, tags, count and tip.
+# Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, of, tags, count and tip.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables above: set by lint.sh
 
-# split PATCH: its subject, body, prose (body without tags and quotes), what is under the cut, and its diff.
+# split PATCH FOLDER: its subject, body, prose (body without tags and quotes), what is under the cut, and its diff, in there.
 split() {
-	rm -rf "$tmp"
-	mkdir -p "$tmp"
-	touch "$tmp/subject" "$tmp/body" "$tmp/cut" "$tmp/diff"
-	awk -v d="$tmp/" '
+	mkdir -p "$2"
+	touch "$2/subject" "$2/body" "$2/cut" "$2/diff"
+	awk -v d="$2/" '
 		part == "" && /^Subject: / { s = substr($0, 10); next }
 		part == "" && s != "" && !done && /^ / { s = s $0; next }
 		part == "" && s != "" { done = 1 }
@@ -18,7 +17,7 @@ split() {
 		part == "body" && /^---$/ { part = "cut"; next }
 		part ~ /body|cut/ && /^diff --git / { part = "diff" }
 		part != "" { print >(d part) }' "$1"
-	grep -vE "^($tags|  )" "$tmp/body" >"$tmp/prose" || :
+	grep -vE "^($tags|  )" "$2/body" >"$2/prose" || :
 }
 
 numbering() {
@@ -45,8 +44,8 @@ signs() {
 }
 
 subject() {
-	_s=$(sed 's/^\[PATCH\] //' "$tmp/subject")
-	grep -q '^\[PATCH\] [^[]' "$tmp/subject" || echo "not '[PATCH] ' and the bare subject: $(cat "$tmp/subject")"
+	_s=$(sed 's/^\[PATCH\] //' "$of/subject")
+	grep -q '^\[PATCH\] [^[]' "$of/subject" || echo "not '[PATCH] ' and the bare subject: $(cat "$of/subject")"
 	echo "$_s" | grep -qE '^(KVM: (x86|x86/mmu|x86/pmu|x86/xen|selftests|SVM|nSVM|VMX|nVMX)|MAINTAINERS): [A-Z].*[^.]$' ||
 		echo "not 'KVM: <topic>: Summary': $_s"
 	[ ${#_s} -le 75 ] || echo "subject has ${#_s} columns, 75 are allowed"
@@ -54,55 +53,55 @@ subject() {
 }
 
 body() {
-	grep -q . "$tmp/prose" || echo "no description"
-	grep -vE "^($tags|  )" "$tmp/body" | awk 'length > 75 { print length " columns, 75 are allowed: " $0 }'
+	grep -q . "$of/prose" || echo "no description"
+	grep -vE "^($tags|  )" "$of/body" | awk 'length > 75 { print length " columns, 75 are allowed: " $0 }'
 }
 
 signoff() {
-	grep -iE '^(Signed-off-by|Change-Id):' "$tmp/body" || :
+	grep -iE '^(Signed-off-by|Change-Id):' "$of/body" || :
 }
 
 pronouns() {
-	cat "$tmp/subject" "$tmp/prose" | grep -nwiE "we|us|our|you|your|my|me|let's|this (patch|commit|series)" || :
+	cat "$of/subject" "$of/prose" | grep -nwiE "we|us|our|you|your|my|me|let's|this (patch|commit|series)" || :
 }
 
 # A name counts as a function where the base or the patch itself calls or defines it.
 functions() {
-	cat "$tmp/subject" "$tmp/prose" |
+	cat "$of/subject" "$of/prose" |
 		grep -oP '(?<![\w/.])_{0,2}(nested_svm|nested_vmcb|svm|sev|kvm|vcpu|guest_cpu)_[a-z0-9_]+\b(?![(.])' |
 		sort -u | while read -r _f; do
-		if grep -qE "\b$_f\(" "$tmp/diff" || grep -rqE "\b$_f\(" "$src/arch/x86/kvm" "$src/virt/kvm"; then
+		if grep -qE "\b$_f\(" "$of/diff" || grep -rqE "\b$_f\(" "$src/arch/x86/kvm" "$src/virt/kvm"; then
 			echo "$_f is a function: write $_f()"
 		fi
 	done
 }
 
 manual() {
-	{ cat "$tmp/body"; grep '^+' "$tmp/diff"; } |
+	{ cat "$of/body"; grep '^+' "$of/diff"; } |
 		grep -iE '(section|table|figure|chapter|vol(ume)?\.?) *#?[0-9]|APM.*[0-9]+\.[0-9]+' || :
 }
 
 cut_only_stat() {
 	grep -vE '^( .* \| +([0-9]+( [+-]+)?|Bin .*)| [0-9]+ files? changed.*| (create|delete|rename|mode|copy) .*|)$' \
-		"$tmp/cut" || :
+		"$of/cut" || :
 }
 
 # stable: linux-*.y takes mainline's commits by git cherry-pick -x, and nothing that does the same in another shape.
 stable() {
-	grep -iE '^Cc: .*stable@' "$tmp/body" || :
+	grep -iE '^Cc: .*stable@' "$of/body" || :
 }
 
 # size: the rule of thumb for what stable takes is 100 lines with context; it is about the fix, not about its test.
 size() {
-	[ -n "$stable" ] && grep -q '^diff --git a/arch/' "$tmp/diff" && grep -q '^Fixes:' "$tmp/body" || return 0
-	_lines=$(wc -l <"$tmp/diff")
+	[ -n "$stable" ] && grep -q '^diff --git a/arch/' "$of/diff" && grep -q '^Fixes:' "$of/body" || return 0
+	_lines=$(wc -l <"$of/diff")
 	[ "$_lines" -le 100 ] || echo "its diff has $_lines lines, 100 are allowed"
 }
 
 fixes() {
-	grep '^Fixes:' "$tmp/body" | grep -vE '^Fixes: [0-9a-f]{12,40} \(".+"\)$' | sed 's/$/  (not: Fixes: <12 hex> ("subject"))/'
-	if grep -qwE '(Fix|Refuse|Reject|Disallow|Clear|Stop|missing)' "$tmp/subject"; then
-		grep -q '^Fixes:' "$tmp/body" || echo "its subject is a fix's, and it has no Fixes: tag"
+	grep '^Fixes:' "$of/body" | grep -vE '^Fixes: [0-9a-f]{12,40} \(".+"\)$' | sed 's/$/  (not: Fixes: <12 hex> ("subject"))/'
+	if grep -qwE '(Fix|Refuse|Reject|Disallow|Clear|Stop|missing)' "$of/subject"; then
+		grep -q '^Fixes:' "$of/body" || echo "its subject is a fix's, and it has no Fixes: tag"
 	fi
 }
 

@@ -32,7 +32,7 @@ rule() {
 	: >"$tmp.bad"
 	for patch in "$dir"/[0-9]*.patch; do
 		[ -e "$patch" ] || continue
-		split "$patch"
+		of=$tmp/${patch##*/}
 		"$3" "$patch" >"$tmp.out"
 		sed "s|^|${patch##*/}: |" "$tmp.out" >>"$tmp.bad"
 	done
@@ -68,6 +68,10 @@ lint() {
 	[ "$count" -gt 0 ] || echo "0 patches checked" >"$tmp.bad"
 	result "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
 	[ "$count" -gt 0 ] || return 0
+	rm -rf "$tmp"
+	for patch in "$dir"/[0-9]*.patch; do
+		split "$patch" "$tmp/${patch##*/}"
+	done
 	src=build/src/$BASE
 	checker=$(newest_source)
 	[ -d "$src" ] || src=$checker
