@@ -63,7 +63,7 @@ make_modules() {
 	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
 }
 
-# caps: kernel/caps, which uses nothing of KVM's, so that base and patched share one build.
+# caps: kernel/caps, which uses nothing of KVM's.
 caps() {
 	mkdir -p "$stock/caps"
 	cp -u kernel/caps/* "$stock/caps/"
@@ -123,8 +123,9 @@ rebuild() {
 	done <"$1/rebuilt"
 }
 
+# rebuilt: what is not rebuilt is the base's.
 rebuilt() {
-	shipped
+	cp -R "${out%/*}/base/." "$out.tmp"
 	sources
 	rebuild "$out.tmp"
 }
@@ -148,5 +149,8 @@ lock
 case $what in
 base) make_out SHIPPED "$STOCK" shipped ;;
 mutant) mutant ;;
-patched) make_out MODULES "$STOCK  $(wanted)" rebuilt ;;
+patched)
+	kernel/stock-build.sh base
+	make_out MODULES "$STOCK  $(wanted)" rebuilt
+	;;
 esac

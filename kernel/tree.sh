@@ -19,17 +19,18 @@ tree=build/tree/$ID
 # snapshot: prints HEAD, or a commit on top of it with all that is not committed; the tree's own index stays as it is.
 snapshot() {
 	[ -e "$tree/.git" ] || die 2 "there is no $tree: make tree BASE=$BASE"
-	if ! dirty "$tree"; then
-		g -C "$tree" rev-parse HEAD
-		return
-	fi
 	_index=$PWD/build/index.$ID
 	cp "$(g -C "$tree" rev-parse --absolute-git-dir)/index" "$_index"
 	others "$tree" -z | GIT_INDEX_FILE=$_index g -C "$tree" update-index -z --add --stdin
 	GIT_INDEX_FILE=$_index g -C "$tree" add -u .
 	_id=$(GIT_INDEX_FILE=$_index g -C "$tree" write-tree)
 	rm -f "$_index"
-	store commit-tree -p "$(g -C "$tree" rev-parse HEAD)" -m "Uncommitted changes" "$_id"
+	_head=$(g -C "$tree" rev-parse HEAD)
+	if [ "$_id" = "$(g -C "$tree" rev-parse "HEAD^{tree}")" ]; then
+		echo "$_head"
+	else
+		store commit-tree -p "$_head" -m "Uncommitted changes" "$_id"
+	fi
 }
 
 # keep COMMIT: a name for it under refs/saved/, so that it is never lost.
