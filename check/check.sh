@@ -88,8 +88,8 @@ bare_system() {
 }
 
 lib/deps.sh tree build run check clang docs send stock || exit
-# It is in a world of its own and seldom busy: it runs beside all that keeps one core busy. As a job of a script it would not
-# hear ctrl-C, which it has tests of, too.
+# It is in a world of its own and seldom busy: it runs beside all that comes before the guests of the bases. As a job of a script
+# it would not hear ctrl-C, which it has tests of, too.
 mkdir -p build/log
 env --default-signal=INT,QUIT check/tests.sh >build/log/check-tests.log 2>&1 &
 tests=$!

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kbuild.sh - the kernel's own build of kernels, headers and selftests, as the lab has it.
-# Sourced by lib.sh; reads DEBUG, KERNEL, and ID of need_base.
+# Sourced by lib.sh; reads DEBUG, KERNEL, and BASE and ID of need_base.
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # ID: set by need_base
+# shellcheck disable=SC2154 # BASE and ID: set by need_base
 
 # gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but
 # warnings that spare macros then no longer do: not for DEBUG=1, where a warning of any file is an error (6.1 has one in
@@ -14,6 +14,13 @@ kbuild() {
 	_src=$1 _obj=$2
 	shift 2
 	make -C "$_src" O="$_obj" -j"$(nproc)" PYTHON3=/usr/bin/python3 "$@"
+}
+
+# series_objects BASE TIP: the objects of KVM's C files that the series touches between these commits, one a line; there are some.
+series_objects() {
+	_objects=$(store diff --name-only "$1" "$2" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
+	[ -n "$_objects" ] || die 2 "series/$BASE touches no C file of KVM"
+	echo "$_objects"
 }
 
 # included: the headers that the C files on standard input ask for, one a line.

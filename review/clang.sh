@@ -72,8 +72,7 @@ kernel/source.sh >&2
 tip=$(kernel/tree.sh --tip)
 base=$(id_of "refs/base/$ID")
 mkdir -p build/log
-objects=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
-[ -n "$objects" ] || die 2 "series/$BASE touches no C file of KVM"
+objects=$(series_objects "$base" "$tip")
 line "clang has nothing new to say of $(echo "$objects" | wc -l) files of KVM" kernel
 line "clang has nothing to say of the selftest" selftest
 exit $code

@@ -59,8 +59,7 @@ kernel/source.sh >&2
 tip=$(kernel/tree.sh --tip)
 base=$(id_of "refs/base/$ID")
 [ -f "$obj/fragment" ] || die 2 "there are no objects in build/steps/$ID: review/steps.sh makes them"
-objects=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
-[ -n "$objects" ] || die 2 "series/$BASE touches no C file of KVM"
+objects=$(series_objects "$base" "$tip")
 checker=$(newest_source)
 
 rm -rf "$tmp"*

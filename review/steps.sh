@@ -118,7 +118,7 @@ g -C "$src" checkout -q -f --detach "$base"
 stage PREPARE "$ID  W=1" prepare >/dev/null
 step "all tests of kernel/suite" env LAB_SNAPSHOT="$tip" kernel/build.sh tests
 targets=arch/x86/kvm/
-[ -z "${QUICK:-}" ] || targets=$(store diff --name-only "$base" "$tip" -- 'arch/x86/kvm/*.c' | sed 's/\.c$/.o/')
+[ -z "${QUICK:-}" ] || targets=$(series_objects "$base" "$tip")
 for commit in $(store rev-list --reverse "$base..$tip"); do
 	_subject=$(store log -1 --format=%s "$commit")
 	g -C "$src" checkout -q -f --detach "$commit"
