@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh - all tests of this repository; its last line counts the "ok" and "not ok" lines of all of them.
-# Usage: check/check.sh BASE...
+# Usage: check/check.sh [--boots] BASE...
+#   --boots  only what boots a kernel of these bases, in a clone that has their trees
 
 set -u
 cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
-unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK
-mkdir -p build
+unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK LAB_ELSEWHERE
 results=build/check.results failures=build/check.failures
+mkdir -p build/log
 : >"$results"
 : >"$failures"
 start=$(tenths)
@@ -76,52 +77,100 @@ own_kernel() {
 	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh
 }
 
-# bare_system: a system with nothing in it, of the other Debian; in one, and without root, there is none to be made.
-bare_system() {
+# no_bare_system: why none can be made, or nothing.
+no_bare_system() {
 	if [ -n "${LAB_FRESH:-}" ]; then
-		echo "ok - a bare system # SKIP this is one"
+		echo "this is one"
 	elif [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
-		echo "ok - a bare system # SKIP that takes root and the right to mount"
-	else
-		check/fresh.sh --part
+		echo "that takes root and the right to mount"
 	fi
 }
 
-lib/deps.sh tree build run check clang docs send stock || exit
-# It is in a world of its own and seldom busy: it runs beside all that comes before the guests of the bases. As a job of a script
-# it would not hear ctrl-C, which it has tests of, too.
-mkdir -p build/log
-env --default-signal=INT,QUIT check/tests.sh >build/log/check-tests.log 2>&1 &
-tests=$!
-trap 'kill "$tests" 2>/dev/null; exit 130' INT TERM HUP
-part "scripts" scripts_lint
-part "rooms" check/rooms.sh
-part "judge" judge/tests/run.sh
-part "tables" tables
-[ $# -gt 0 ] || set -- none
-# The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
-lock
-need_store
-# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
-part "trees" side_by_side $# tree "$@"
-part "all series" review/compare.sh
-case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
-# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
-# shellcheck disable=SC2046 # one word a base
-part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
-wait "$tests"
-part "bad input" said build/log/check-tests.log $?
-trap - INT TERM HUP
-edited=as_after_an_edit
-for base; do
-	for what in red_and_green $edited capabilities mutants probe migration fuzz three_levels; do
-		part "$base: $(echo "$what" | tr _ ' ')" check/check-base.sh "$what" "$base"
-	done
+# bare_system LOG CODE: what a system with nothing in it, of the other Debian, has said.
+bare_system() {
+	if [ -n "$why" ]; then
+		echo "ok - a bare system # SKIP $why"
+	else
+		said "$@"
+	fi
+}
+
+# boots BASE...: all that boots a kernel.
+boots() {
 	# Once: whether the base has to be booted is not a matter of which one it is.
-	edited=''
-done
-part "Debian's kernel" own_kernel
-part "a bare system" bare_system
+	_edited=as_after_an_edit
+	for _base; do
+		for _part in red_and_green $_edited capabilities mutants probe migration fuzz three_levels; do
+			part "$_base: $(echo "$_part" | tr _ ' ')" check/check-base.sh "$_part" "$_base"
+		done
+		_edited=''
+	done
+}
+
+# beside NAME COMMAND...: in the background, its output in build/log/NAME.log. It hears ctrl-C, as a job of a script would not.
+beside() {
+	_name=$1
+	shift
+	env --default-signal=INT,QUIT "$@" >"build/log/$_name.log" 2>&1 &
+	running="$running $!"
+	trap 'kill $running 2>/dev/null; exit 130' INT TERM HUP
+}
+
+# all BASE...: everything.
+all() {
+	lib/deps.sh tree build run check clang docs send stock fresh || exit
+	why=$(no_bare_system) here=''
+	# What only the other release has a kernel of is booted there, and no kernel has to be compiled for it.
+	LAB_ELSEWHERE=''
+	[ -n "$why" ] || LAB_ELSEWHERE=$(elsewhere | paste -sd ' ' -)
+	for _base; do
+		case " $LAB_ELSEWHERE " in
+		*" $_base "*) ;;
+		*) here="$here $_base" ;;
+		esac
+	done
+	export LAB_ELSEWHERE
+	# It is in a world of its own and seldom busy: it runs beside all that comes before the guests of the bases.
+	beside check-tests check/tests.sh
+	tests=$!
+	part "scripts" scripts_lint
+	part "rooms" check/rooms.sh
+	part "judge" judge/tests/run.sh
+	part "tables" tables
+	[ $# -gt 0 ] || set -- none
+	# The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
+	lock
+	need_store
+	# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
+	part "trees" side_by_side $# tree "$@"
+	part "all series" review/compare.sh
+	case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
+	# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
+	# shellcheck disable=SC2046 # one word a base
+	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
+	wait "$tests"
+	part "bad input" said build/log/check-tests.log $?
+	# Much of what a new system needs keeps one core busy, and so do some guests.
+	[ -n "$why" ] || beside check-bare check/fresh.sh --part
+	bare=$!
+	# shellcheck disable=SC2086 # a list
+	boots $here
+	part "Debian's kernel" own_kernel
+	wait "$bare"
+	part "a bare system" bare_system build/log/check-bare.log $?
+	trap - INT TERM HUP
+}
+
+running=''
+if [ "${1:-}" = --boots ]; then
+	shift
+	lock
+	need_store
+	part "kernels" side_by_side 1 kernels "$@"
+	boots "$@"
+else
+	all "$@"
+fi
 
 skipped=$(grep -ciE '^ok .*# skip' "$results")
 failed=$(grep -c '^not ok' "$results")

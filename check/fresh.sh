@@ -5,7 +5,7 @@
 #   without SUITE  both, one after the other
 #   COMMAND        this one alone, on what the last run has left in lab/
 #   --part         what make check has time for, on the release that this machine is not: the lab's programs, the selftests of
-#                  all bases with -Werror, and make stock of the base whose kernel only that release has
+#                  all bases with -Werror, and all that check.sh boots, for the base whose kernel only that release has
 # build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
 # command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
 # Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
@@ -90,11 +90,11 @@ try() {
 }
 
 # part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
-# One system, as a second one takes a minute; what comes first has its own packages only.
+# One system, as a second one takes a minute; what comes first has its own packages only. The results of what is booted are shown.
 part() {
-	_base=$(kernels_of "$suite" | tr ' ' '\n' | grep -vxF -e "$(kernels_of "$(codename)" | tr ' ' '\n')" | tail -n 1)
-	# shellcheck disable=SC2016 # the shell in there expands it
-	try "lab's programs, selftests of all bases with -Werror, make stock BASE=$_base" sh -euc '
+	_bases=$(elsewhere | paste -sd ' ' -)
+	# shellcheck disable=SC2016,SC2086 # the shell in there expands it; a list
+	try "lab's programs, selftests of all bases with -Werror, all boots of $_bases" sh -euc '
 		lib/deps.sh tree build
 		make -s -C guest OUT="$PWD/build/programs"
 		make -s -C judge OUT="$PWD/build/programs"
@@ -104,7 +104,8 @@ part() {
 			kernel/tree.sh
 			kernel/build.sh strict-tests
 		done
-		make stock BASE="$1"' sh "$_base"
+		check/check.sh --boots "$@"' sh $_bases
+	grep -E '^(not )?ok ' "$_log" || :
 }
 
 # all: README's two commands, and each of the others with its own packages only.
@@ -139,10 +140,7 @@ what=all
 case ${1:-} in
 --part)
 	what=part
-	case $(codename) in
-	trixie) suites=bookworm ;;
-	*) suites=trixie ;;
-	esac
+	suites=$(other_release)
 	;;
 ?*) what=again ;;
 esac

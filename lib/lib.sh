@@ -86,6 +86,19 @@ kernels_of() {
 	esac
 }
 
+# other_release: the one of the two that this machine is not.
+other_release() {
+	case $(codename) in
+	trixie) echo bookworm ;;
+	*) echo trixie ;;
+	esac
+}
+
+# elsewhere: the bases of which only the other release has a kernel, one a line.
+elsewhere() {
+	kernels_of "$(other_release)" | tr ' ' '\n' | grep -vxF -e "$(kernels_of "$(codename)" | tr ' ' '\n')" || :
+}
+
 # need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
 need_base() {
 	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}

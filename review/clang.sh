@@ -20,15 +20,14 @@ kmake() {
 	kbuild "$src" "$obj" -s LLVM=-19 W=1 "$@"
 }
 
-# prepare: the configuration of steps.sh.
-prepare() {
+# configure: that of steps.sh.
+configure() {
 	mkdir -p "$obj"
 	cat kernel/kernel.config review/steps.config | sed 's/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/' >"$obj/fragment.new"
 	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
 		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
 		mv "$obj/fragment.new" "$obj/fragment"
 	fi
-	kmake prepare
 }
 
 # objects COMMIT: compiles them anew; their warnings, without lines, are in $obj/warnings.
@@ -42,7 +41,7 @@ objects() {
 
 # kernel: the base is compiled only if there is something that it might say as well.
 kernel() {
-	prepare >"$log" 2>&1 && objects "$tip" || return 1
+	configure >"$log" 2>&1 && objects "$tip" || return 1
 	[ -s "$obj/warnings" ] || return 0
 	mv "$obj/warnings" "$obj/warnings.tip"
 	objects "$base" && comm -23 "$obj/warnings.tip" "$obj/warnings" >"$log" && [ ! -s "$log" ]

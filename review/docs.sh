@@ -18,13 +18,13 @@ if [ -z "$files" ]; then
 	exit
 fi
 
-# warnings COMMIT: what sphinx has to say of it; from scratch, as it is silent about a page it has already read.
+# warnings COMMIT FOLDER: what sphinx has to say of it; from scratch, as it is silent about a page it has already read.
 warnings() {
 	g -C "$src" checkout -q -f --detach "$1"
-	rm -rf "$out"
-	mkdir -p "$out"
+	rm -rf "$2"
+	mkdir -p "$2"
 	# Debian's python, not another that may come first: it is the one that has sphinx.
-	PATH=/usr/bin:/bin:/usr/sbin:/sbin make -C "$src" O="$out" SPHINXDIRS=virt/kvm htmldocs >"$log" 2>&1 ||
+	PATH=/usr/bin:/bin:/usr/sbin:/sbin make -C "$src" O="$2" SPHINXDIRS=virt/kvm htmldocs >"$log" 2>&1 ||
 		die 3 "htmldocs failed; all of its output: $log"
 	grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1)' | sed 's/:[0-9]*: /: /' || :
 }
@@ -34,8 +34,10 @@ lock
 kernel/source.sh
 tip=$(kernel/tree.sh --tip)
 _t=$(tenths)
-warnings "$(id_of "refs/base/$ID")" >"$log.base"
-warnings "$tip" >"$log.tip"
+warnings "$tip" "$out" >"$log.tip"
+# The base is asked only if there is something that it might say as well.
+: >"$log.base"
+[ ! -s "$log.tip" ] || warnings "$(id_of "refs/base/$ID")" "$out.base" >"$log.base"
 new=$(grep -vxF -f "$log.base" "$log.tip" || :)
 [ -s "$log.base" ] || new=$(cat "$log.tip")
 for page in $files; do
