@@ -29,7 +29,7 @@ ready_to_be_sent() {
 
 # kernels: if this fails, so does all that boots, and with a reason.
 kernels() {
-	kernel/build.sh base && kernel/build.sh patched && kernel/build.sh tests && echo "ok - $BASE: kernels and tests (${STOCK:-kernel/kernel.config})"
+	kernel/build.sh base && kernel/build.sh patched && TEST=all kernel/build.sh tests && echo "ok - $BASE: kernels and tests (${STOCK:-kernel/kernel.config})"
 }
 
 # compiled: all that takes a compiler. LAB_ELSEWHERE: the bases whose kernels are made and booted in a bare system.

@@ -9,28 +9,8 @@ cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
 unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK LAB_ELSEWHERE
-results=build/check.results failures=build/check.failures
-mkdir -p build/log
-: >"$results"
-: >"$failures"
-start=$(tenths)
-
-# part WHAT COMMAND...: what the command prints is shown and counted; a failure that it has no line for gets one.
-part() {
-	_what=$1 _t=$(tenths)
-	shift
-	echo "# $_what"
-	{ "$@" 2>&1; echo "exit $?"; } | tee build/check.part | grep --line-buffered -v '^exit [0-9]*$'
-	_exit=$(tail -n 1 build/check.part)
-	if [ "$_exit" != 'exit 0' ] && ! grep -q '^not ok ' build/check.part; then
-		echo "not ok - $_what: $_exit" | tee -a build/check.part
-	elif ! grep -qE '^(not )?ok ' build/check.part; then
-		echo "not ok - $_what: nothing was checked" | tee -a build/check.part
-	fi
-	grep -E '^(not )?ok ' build/check.part >>"$results"
-	grep -B 60 '^not ok ' build/check.part >>"$failures"
-	echo "# $_what $(took "$_t")"
-}
+# shellcheck source=check/parts.sh
+. check/parts.sh
 
 scripts_lint() {
 	printf '%s\n' */*.sh */*/*.sh .ci/run | grep -v ^build/ | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
@@ -45,26 +25,6 @@ tables() {
 	else
 		echo "not ok - README.md has the figures of make bench: run it"
 	fi
-}
-
-# side_by_side N PART BASE...: of N bases at once.
-side_by_side() {
-	_n=$1 _part=$2
-	shift 2
-	printf '%s\n' "$@" | xargs -P "$_n" -n 1 check/check-base.sh "$_part"
-}
-
-# most_patches_first BASE...: what takes the longest comes first, so that at the end the least is done by one alone.
-most_patches_first() {
-	for _base; do
-		echo "$(find "series/$_base" -name '[0-9]*.patch' 2>/dev/null | wc -l) $_base"
-	done | sort -rn | cut -d' ' -f2
-}
-
-# said LOG CODE: what a command that ran beside the other parts has said, and how it ended.
-said() {
-	cat "$1"
-	return "$2"
 }
 
 # own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
@@ -107,19 +67,11 @@ boots() {
 	done
 }
 
-# beside NAME COMMAND...: in the background, its output in build/log/NAME.log. It hears ctrl-C, as a job of a script would not.
-beside() {
-	_name=$1
-	shift
-	env --default-signal=INT,QUIT "$@" >"build/log/$_name.log" 2>&1 &
-	running="$running $!"
-	trap 'kill $running 2>/dev/null; exit 130' INT TERM HUP
-}
-
 # all BASE...: everything.
 all() {
-	lib/deps.sh tree build run check clang docs send stock fresh || exit
 	why=$(no_bare_system) here=''
+	# shellcheck disable=SC2046 # one word, or none
+	lib/deps.sh tree build run check clang docs send stock $([ -n "$why" ] || echo fresh) || exit
 	# What only the other release has a kernel of is booted there, and no kernel has to be compiled for it.
 	LAB_ELSEWHERE=''
 	[ -n "$why" ] || LAB_ELSEWHERE=$(elsewhere | paste -sd ' ' -)
@@ -149,7 +101,8 @@ all() {
 	# shellcheck disable=SC2046 # one word a base
 	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
 	wait "$tests"
-	part "bad input" said build/log/check-tests.log $?
+	_code=$? running=''
+	part "bad input" said build/log/check-tests.log "$_code"
 	# Much of what a new system needs keeps one core busy, and so do some guests.
 	[ -n "$why" ] || beside check-bare check/fresh.sh --part
 	bare=$!
@@ -161,7 +114,6 @@ all() {
 	trap - INT TERM HUP
 }
 
-running=''
 if [ "${1:-}" = --boots ]; then
 	shift
 	lock
@@ -171,13 +123,4 @@ if [ "${1:-}" = --boots ]; then
 else
 	all "$@"
 fi
-
-skipped=$(grep -ciE '^ok .*# skip' "$results")
-failed=$(grep -c '^not ok' "$results")
-passed=$(($(grep -c '^ok' "$results") - skipped))
-# What led to a failure once more, in a row: of a log of thousands of lines, the end is what one reads first.
-sed 's/^/# /' "$failures"
-grep '^not ok' "$results"
-echo "# all of it $(took "$start")"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+totals

@@ -84,7 +84,7 @@ need_both() {
 need_patched() {
 	need_snapshot
 	kernel/build.sh patched
-	kernel/build.sh tests
+	TEST=${TEST:-} kernel/build.sh tests
 	if [ -n "${DEBUG:-}" ]; then
 		DEBUG='' kernel/build.sh patched
 		ln -sfn "../$ID/patched" "$out/plain"

@@ -5,8 +5,9 @@
 #   base, patched  vmlinux, kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
 #   mutant         kvm's modules of patched alone, in place of those in build/out/$VARIANT/mutant, with $MUTATION, a script of sed,
 #                  in nested.c; 9 if that changes nothing, 8 if it does not build
-#   tests          the selftests that kernel/suite names, from the same tree
-#   strict-tests   the same, and the series' own once more with -Werror
+#   tests          from the same tree, the series' own selftest, of the others in kernel/suite those that TEST names ("all": every
+#                  one), and those that were built before
+#   strict-tests   all, and the series' own once more with -Werror
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one.
 # DEBUG=1 adds kernel/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
 # One object directory serves base and patched: git rewrites only files that differ between the two,
@@ -86,6 +87,16 @@ mutant() {
 	take_modules "$out"
 }
 
+# tests_wanted: their names, one a line.
+tests_wanted() {
+	sed -nE 's/^[0-9]+ ([^ ]+).*/\1/p' kernel/suite | while read -r _name; do
+		case " svm_nested_event_inj_test ${TEST:-} " in
+		*" $_name "* | *' all ') echo "$_name" ;;
+		*) [ ! -f "$out/$_name" ] || echo "$_name" ;;
+		esac
+	done
+}
+
 build_tests() {
 	switch_source
 	mkdir -p "$obj"
@@ -93,11 +104,9 @@ build_tests() {
 	tests=$obj/selftests
 	set --
 	dir=$(selftests_of "$commit")
-	while read -r seconds name _; do
-		case $seconds in
-		[0-9]*) [ ! -f "$src/tools/testing/selftests/kvm/$dir/$name.c" ] || set -- "$@" "$tests/$dir/$name" ;;
-		esac
-	done <kernel/suite
+	for name in $(tests_wanted); do
+		[ ! -f "$src/tools/testing/selftests/kvm/$dir/$name.c" ] || set -- "$@" "$tests/$dir/$name"
+	done
 	mkdir -p "$tests"
 	make_selftests "$@"
 	stray=$(stray_headers "$obj" "$tests" | paste -sd ' ' -)
@@ -117,7 +126,7 @@ input() {
 	gcc -dumpfullversion
 	case $what in
 	tests)
-		sha256sum kernel/suite
+		tests_wanted
 		for path in tools/testing/selftests tools/include tools/arch/x86 include/uapi arch/x86/include/uapi; do
 			store rev-parse "$commit:$path"
 		done
@@ -141,7 +150,7 @@ esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
 lib/deps.sh build
 if [ "$what" = strict-tests ]; then
-	LAB_SNAPSHOT=$commit kernel/build.sh tests
+	LAB_SNAPSHOT=$commit TEST=all kernel/build.sh tests
 	stage TESTS "$ID  the series' own, with -Werror" strict_tests
 	exit
 fi

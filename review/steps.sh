@@ -116,7 +116,7 @@ mkdir -p build/log
 
 g -C "$src" checkout -q -f --detach "$base"
 stage PREPARE "$ID  W=1" prepare >/dev/null
-step "all tests of kernel/suite" env LAB_SNAPSHOT="$tip" kernel/build.sh tests
+step "all tests of kernel/suite" env LAB_SNAPSHOT="$tip" TEST=all kernel/build.sh tests
 targets=arch/x86/kvm/
 [ -z "${QUICK:-}" ] || targets=$(series_objects "$base" "$tip")
 for commit in $(store rev-list --reverse "$base..$tip"); do
