@@ -57,13 +57,11 @@ bare_system() {
 
 # boots BASE...: all that boots a kernel.
 boots() {
-	# Once: whether the base has to be booted is not a matter of which one it is.
-	_edited=as_after_an_edit
 	for _base; do
-		for _part in red_and_green $_edited capabilities mutants probe migration fuzz three_levels; do
+		for _part in red_and_green $edited capabilities mutants probe migration fuzz three_levels; do
 			part "$_base: $(echo "$_part" | tr _ ' ')" check/check-base.sh "$_part" "$_base"
 		done
-		_edited=''
+		edited=''
 	done
 }
 
@@ -106,6 +104,8 @@ all() {
 	# Much of what a new system needs keeps one core busy, and so do some guests.
 	[ -n "$why" ] || beside check-bare check/fresh.sh --part
 	bare=$!
+	# Once: whether the base has to be booted is not a matter of which one it is.
+	edited=as_after_an_edit
 	# shellcheck disable=SC2086 # a list
 	boots $here
 	part "Debian's kernel" own_kernel
@@ -114,6 +114,7 @@ all() {
 	trap - INT TERM HUP
 }
 
+edited=''
 if [ "${1:-}" = --boots ]; then
 	shift
 	lock
