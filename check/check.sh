@@ -46,15 +46,6 @@ no_bare_system() {
 	fi
 }
 
-# bare_system LOG CODE: what a system with nothing in it, of the other Debian, has said.
-bare_system() {
-	if [ -n "$why" ]; then
-		echo "ok - a bare system # SKIP $why"
-	else
-		said "$@"
-	fi
-}
-
 # boots BASE...: all that boots a kernel.
 boots() {
 	for _base; do
@@ -94,24 +85,26 @@ all() {
 	# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
 	part "trees" side_by_side $# tree "$@"
 	part "all series" review/compare.sh
+	# The other Debian's is unpacked and compiles in what time the rest leaves, and boots when nothing else does: Linux in Linux
+	# in Linux takes five times as long with half a core, as clocks do not wait for it.
+	[ -n "$why" ] || beside check-bare nice check/fresh.sh --compile
+	bare=$!
 	case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
 	# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
 	# shellcheck disable=SC2046 # one word a base
 	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
-	wait "$tests"
-	_code=$? running=''
-	part "bad input" said build/log/check-tests.log "$_code"
-	# Much of what a new system needs keeps one core busy, and so do some guests.
-	[ -n "$why" ] || beside check-bare check/fresh.sh --part
-	bare=$!
+	joined check-tests "$tests" "bad input"
 	# Once: whether the base has to be booted is not a matter of which one it is.
 	edited=as_after_an_edit
 	# shellcheck disable=SC2086 # a list
 	boots $here
 	part "Debian's kernel" own_kernel
-	wait "$bare"
-	part "a bare system" bare_system build/log/check-bare.log $?
-	trap - INT TERM HUP
+	if [ -n "$why" ]; then
+		echo "ok - a bare system # SKIP $why" | tee -a "$results"
+	else
+		joined check-bare "$bare" "a bare system"
+		part "a bare system: boots" check/fresh.sh --boot
+	fi
 }
 
 edited=''

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fresh.sh - the README's commands on a bare Debian: debootstrap's minbase and make, nothing else. Needs root.
-# Usage: [SUITE=bookworm|trixie] [BASE=6.12] check/fresh.sh [--part | COMMAND...]
+# Usage: [SUITE=bookworm|trixie] [BASE=6.12] check/fresh.sh [--compile | --boot | COMMAND...]
 #   without SUITE  both, one after the other
 #   COMMAND        this one alone, on what the last run has left in lab/
-#   --part         what make check has time for, on the release that this machine is not: the lab's programs, the selftests of
-#                  all bases with -Werror, and all that check.sh boots, for the base whose kernel only that release has
+#   --compile      what make check has time for, on the release that this machine is not: the lab's programs, and the selftests
+#                  of all bases with -Werror
+#   --boot         what follows there, in the same root/: all that check.sh boots, for the base whose kernel only that release has
 # build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
 # command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
 # Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
@@ -48,10 +49,12 @@ clone() {
 	find build/pkg -maxdepth 1 -name '*_all.deb' -exec cp -t "$dir/lab/build/pkg" {} +
 }
 
-# inside COMMAND...: in a new copy of the bare system, as root, in the clone.
+# inside COMMAND...: in a new copy of the bare system, or for boot in the one that compile has left, as root, in the clone.
 inside() {
-	rm -rf "$dir/root"
-	cp -a "$dir/bare" "$dir/root"
+	if [ "$what" != boot ]; then
+		rm -rf "$dir/root"
+		cp -a "$dir/bare" "$dir/root"
+	fi
 	# shellcheck disable=SC2016 # the inner shell expands these
 	unshare --mount --pid --fork --kill-child --propagation private sh -euc '
 		dir=$1
@@ -89,12 +92,10 @@ try() {
 	fi
 }
 
-# part: KVM is built and booted with that release's compiler, QEMU and kernels, and whatever a compiler warns about is found on all.
-# One system, as a second one takes a minute; what comes first has its own packages only. The results of what is booted are shown.
-part() {
-	_bases=$(elsewhere | paste -sd ' ' -)
-	# shellcheck disable=SC2016,SC2086 # the shell in there expands it; a list
-	try "lab's programs, selftests of all bases with -Werror, all boots of $_bases" sh -euc '
+# compile: whatever that release's compiler warns about is found, on all bases.
+compile() {
+	# shellcheck disable=SC2016 # the shell in there expands it
+	try "lab's programs, selftests of all bases with -Werror" sh -euc '
 		lib/deps.sh tree build
 		make -s -C guest OUT="$PWD/build/programs"
 		make -s -C judge OUT="$PWD/build/programs"
@@ -103,8 +104,14 @@ part() {
 			export BASE="${base#series/}"
 			kernel/tree.sh
 			kernel/build.sh strict-tests
-		done
-		check/check.sh --boots "$@"' sh $_bases
+		done'
+}
+
+# boot: with that release's compiler, QEMU and kernel. All results are shown.
+boot() {
+	_bases=$(elsewhere | paste -sd ' ' -)
+	# shellcheck disable=SC2086 # a list
+	try "all boots of $_bases" check/check.sh --boots $_bases
 	grep -E '^(not )?ok ' "$_log" || :
 }
 
@@ -138,8 +145,8 @@ bookworm | trixie | 'bookworm trixie') ;;
 esac
 what=all
 case ${1:-} in
---part)
-	what=part
+--compile | --boot)
+	what=${1#--}
 	suites=$(other_release)
 	;;
 ?*) what=again ;;
@@ -157,9 +164,14 @@ for suite in $suites; do
 	# Not lock(): for an hour, nothing of the other commands' is touched.
 	exec 7>"$dir/lock"
 	flock -n 7 || die 2 "another make fresh runs in $dir"
-	[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
-	clone
+	if [ "$what" = boot ]; then
+		[ -d "$dir/root" ] || die 2 "there is no $dir/root: fresh.sh --compile makes it"
+	else
+		[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
+		clone
+	fi
 	$what "$@"
-	rm -rf "$dir/root"
+	# A root/ that is left is the next one's.
+	[ "$what" = compile ] || rm -rf "$dir/root"
 done
 exit $code
