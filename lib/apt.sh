@@ -4,19 +4,22 @@
 # Sourced by fetch.sh, pinned.sh and fresh.sh, after need_base.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # PACKAGE, VERSION, SHA256, SUITE: set by need_base
-private=''
+private='' apt_cache=$PWD/build/pkg/apt/cache
 
-# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one.
+# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one. What it makes of the lists, a second's work, is
+# kept here: containers are often set up not to keep it, and a user cannot where a newer one is due.
 apt() {
 	_tool=$1
 	shift
-	set -- -o APT::Sandbox::User="$(id -un)" "$@"
 	if [ -n "$private" ]; then
 		set -- -o Dir::Etc::sourcelist="$private/sources.list" -o Dir::Etc::sourceparts=- \
 			-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
 			-o Dir::State::lists="$private/lists" -o Dir::Cache="$private/cache" \
 			-o Acquire::Languages=none "$@"
 	fi
+	mkdir -p "$apt_cache"
+	set -- -o APT::Sandbox::User="$(id -un)" -o Dir::Cache::pkgcache="$apt_cache/${private:+private-}pkgcache.bin" \
+		-o Dir::Cache::srcpkgcache="$apt_cache/${private:+private-}srcpkgcache.bin" "$@"
 	LC_ALL=C "$_tool" "$@"
 }
 
