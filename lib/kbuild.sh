@@ -23,29 +23,37 @@ series_objects() {
 	echo "$_objects"
 }
 
-# included: the headers that the C files on standard input ask for, one a line.
+# included: the headers that the C files on standard input ask for, one a line. Many of asm/ are made by kbuild, and only include
+# that of asm-generic/.
 included() {
-	sed -nE 's@^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*@\1@p'
+	sed -nE 's@^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*@\1@p' | sed 'p; s|^asm/|asm-generic/|' | sort -u
+}
+
+# names_of DIRS: the headers in these folders, as one includes them, one a line.
+names_of() {
+	for _dir in $1; do
+		(cd "$_dir" && find . -name '*.h')
+	done | sed 's|^\./||' | sort -u
 }
 
 # unwanted_headers SRC OBJ: the headers that "make headers" would install and no test asks for, one a line: most of a thousand,
 # and kbuild starts eight programs for each. Wanted is what KVM's tests, what they share with others and the C library
-# include, all in asm/ and asm-generic/, and what these include themselves, whatever the conditions.
+# include, and what that includes itself, whatever the conditions; but nothing that tools/ has, too, which comes first.
 unwanted_headers() (
 	cd "$1" || exit
-	_dirs='include/uapi arch/x86/include/uapi'
-	for _dir in $_dirs; do
-		(cd "$_dir" && find . -name '*.h')
-	done | sed 's|^\./||' | sort -u >"$2/headers"
+	_dirs='include/uapi arch/x86/include/uapi' _tools='tools/include tools/arch/x86/include'
+	names_of "$_dirs" >"$2/headers"
+	names_of "$_tools" | comm -23 "$2/headers" - >"$2/headers.candidates"
+	# shellcheck disable=SC2086 # a list
 	find tools/testing/selftests/*.h tools/testing/selftests/kvm tools/testing/selftests/rseq tools/testing/selftests/vfio \
-		tools/include tools/arch/x86 /usr/include/*.h /usr/include/x86_64-linux-gnu/bits /usr/include/x86_64-linux-gnu/sys \
-		-name '*.[chS]' -exec cat {} + 2>/dev/null | included | sort -u | comm -12 - "$2/headers" >"$2/headers.new"
-	grep '^asm' "$2/headers" >"$2/headers.wanted"
+		$_tools /usr/include/*.h /usr/include/x86_64-linux-gnu/bits /usr/include/x86_64-linux-gnu/sys \
+		-name uapi -prune -o -name '*.[chS]' -exec cat {} + 2>/dev/null | included | comm -12 - "$2/headers.candidates" >"$2/headers.new"
+	: >"$2/headers.wanted"
 	while ! cmp -s "$2/headers.new" "$2/headers.wanted"; do
-		sort -u "$2/headers.new" "$2/headers.wanted" -o "$2/headers.wanted"
+		mv "$2/headers.new" "$2/headers.wanted"
 		for _dir in $_dirs; do
 			sed "s|^|$_dir/|" "$2/headers.wanted" | xargs cat 2>/dev/null || :
-		done | included | sort -u - "$2/headers.wanted" | comm -12 - "$2/headers" >"$2/headers.new"
+		done | included | sort -u - "$2/headers.wanted" | comm -12 - "$2/headers.candidates" >"$2/headers.new"
 	done
 	comm -23 "$2/headers" "$2/headers.wanted"
 )
@@ -57,11 +65,12 @@ stray_headers() {
 }
 
 # make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
-# the headers that kbuild's "make headers" has left in build/obj/$ID. An absolute name of a program makes that alone.
+# the headers that kbuild's "make headers" has left in build/obj/$ID, and without debugging information, which would be stripped.
+# An absolute name of a program makes that alone.
 make_selftests() {
 	make -s -C "build/src/$ID/tools/testing/selftests/kvm" -j"$(nproc)" ARCH=x86 \
 		OUTPUT="${SELFTESTS_OUT:-$PWD/build/obj/$ID/selftests}" \
-		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static "$@"
+		KHDR_INCLUDES="-isystem $PWD/build/obj/$ID/usr/include" LDFLAGS=-static EXTRA_CFLAGS=-g0 "$@"
 }
 
 # strict_test ARGUMENT...: the series' own, with -Werror, which the library that it needs is spared.
@@ -70,7 +79,7 @@ strict_test() {
 	mkdir -p "${_own%/*}"
 	make_selftests "$@" "$_own"
 	rm -f "$_own" "$_own.o"
-	make_selftests "$@" EXTRA_CFLAGS=-Werror "$_own"
+	make_selftests "$@" EXTRA_CFLAGS='-g0 -Werror' "$_own"
 }
 
 # check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
