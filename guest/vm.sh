@@ -72,19 +72,36 @@ need_snapshot() {
 	export LAB_SNAPSHOT
 }
 
-# need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made.
+# need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made;
+# Debian's own is part of the patched one.
 need_both() {
 	kernel/source.sh
-	kernel/build.sh base
+	[ -n "${STOCK:-}" ] || kernel/build.sh base
 	need_patched "$@"
+}
+
+# kernel_and_tests: the patched kernel and the tests. Modules of Debian's kernel come from a worktree of their own: the tests are
+# built beside them, as linking and the installing of headers leave a core idle.
+kernel_and_tests() {
+	if [ -z "${STOCK:-}" ]; then
+		kernel/build.sh patched
+		TEST=${TEST:-} kernel/build.sh tests
+		return
+	fi
+	# It hears ctrl-C, as a job of a script would not.
+	TEST=${TEST:-} env --default-signal=INT,QUIT kernel/build.sh tests >"build/log/$ID-tests-beside.log" 2>&1 &
+	_rc=0
+	kernel/build.sh patched || _rc=$?
+	wait $! || _rc=$?
+	cat "build/log/$ID-tests-beside.log"
+	[ "$_rc" -eq 0 ] || exit "$_rc"
 }
 
 # need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of guest/ and the folder of this run with its
 # suite.
 need_patched() {
 	need_snapshot
-	kernel/build.sh patched
-	TEST=${TEST:-} kernel/build.sh tests
+	kernel_and_tests
 	if [ -n "${DEBUG:-}" ]; then
 		DEBUG='' kernel/build.sh patched
 		ln -sfn "../$ID/patched" "$out/plain"
@@ -114,7 +131,11 @@ image() {
 		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
 	done >"$root/modules/order"
 	shift 2
-	[ $# -eq 0 ] || echo "$*" >>"$root/modules/order"
+	if [ $# -gt 0 ]; then
+		echo "$*" >>"$root/modules/order"
+		# Debian's kernel gets it when first asked for.
+		[ -z "${STOCK:-}" ] || { kernel/build.sh caps; cp "$out/caps/caps.ko" "$root/modules/"; }
+	fi
 	while read -r _ name _; do
 		if [ -f "build/lab/$name" ]; then
 			cp "build/lab/$name" "$root/tests/"

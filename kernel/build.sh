@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
-# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|mutant|tests|strict-tests
+# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|mutant|caps|tests|strict-tests
 #   base, patched  vmlinux, kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
 #   mutant         kvm's modules of patched alone, in place of those in build/out/$VARIANT/mutant, with $MUTATION, a script of sed,
 #                  in nested.c; 9 if that changes nothing, 8 if it does not build
+#   caps           kernel/caps for Debian's own kernel; the lab's base and patched have it
 #   tests          from the same tree, the series' own selftest, of the others in kernel/suite those that TEST names ("all": every
 #                  one), and those that were built before
 #   strict-tests   all, and the series' own once more with -Werror
@@ -140,12 +141,12 @@ input() {
 }
 
 # Debian's own kernel is there already.
-case ${STOCK:+stock}.$what in stock.base | stock.patched | stock.mutant) exec kernel/stock-build.sh "$what" ;; esac
+case ${STOCK:+stock}.$what in stock.base | stock.patched | stock.mutant | stock.caps) exec kernel/stock-build.sh "$what" ;; esac
 lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;
 patched | mutant | tests | strict-tests) commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)} ;;
-*) die 2 "usage: kernel/build.sh base|patched|mutant|tests|strict-tests" ;;
+*) die 2 "usage: kernel/build.sh base|patched|mutant|caps|tests|strict-tests" ;;
 esac
 [ -n "$commit" ] || die 2 "there is no base: make tree BASE=$BASE"
 lib/deps.sh build

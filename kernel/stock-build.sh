@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-build.sh - the modules of Debian's kernel $STOCK, out of what stock.sh has unpacked, in build/out/$VARIANT.
-# Usage: STOCK=RELEASE kernel/stock-build.sh base|patched|mutant    (called by build.sh)
+# Usage: STOCK=RELEASE kernel/stock-build.sh base|patched|mutant|caps    (called by build.sh)
 #   base     the image and its modules as shipped
 #   patched  the image, and KVM's modules made of what is in build/tree/$ID, with the image's headers, configuration and compiler
 #   mutant   KVM's modules alone, as build.sh has it
+#   caps     kernel/caps, for those guests that load it
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one. LAB_MODULES: kvm-intel, too, if it is to be rebuilt.
 # No kernel is compiled: KVM's two folders go where the headers package would have them in a whole tree.
 
@@ -71,15 +72,14 @@ caps() {
 	cp "$stock/caps/caps.ko" "$out.tmp/"
 }
 
-# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; what finds the disk
-# of make nested; and kernel/caps.
+# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; and what finds the
+# disk of make nested.
 shipped() {
 	# Its exit code is 0 even if it finds none, be it for want of a program that unpacks it.
 	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
 	[ -s "$out.tmp/vmlinux" ] || { echo "$stock/vmlinuz cannot be unpacked: $(grep '^CONFIG_KERNEL_[A-Z0-9]*=y' "$stock/config")"; return 1; }
 	take "$out.tmp" kvm-amd
 	take "$out.tmp/disk" virtio_mmio virtio_blk
-	caps
 }
 
 # sources: KVM's folders of the commit, of which only files that differ are written, and the other headers of the series.
@@ -140,16 +140,25 @@ mutant() {
 # input: all that decides what comes out.
 input() {
 	cat "$stock/version"
-	sha256sum kernel/caps/*
-	[ "$what" = base ] || { wanted; store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"; }
+	case $what in
+	caps) sha256sum kernel/caps/* ;;
+	patched)
+		wanted
+		store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"
+		;;
+	esac
 }
 
 lock
-[ "$what" = base ] || commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
 case $what in
 base) make_out SHIPPED "$STOCK" shipped ;;
-mutant) mutant ;;
+caps) make_out CAPS "$STOCK" caps ;;
+mutant)
+	commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
+	mutant
+	;;
 patched)
+	commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
 	kernel/stock-build.sh base
 	make_out MODULES "$STOCK  $(wanted)" rebuilt
 	;;
