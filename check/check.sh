@@ -93,7 +93,8 @@ all() {
 	# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
 	# shellcheck disable=SC2046 # one word a base
 	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
-	joined check-tests "$tests" "bad input"
+	joined "$tests"
+	part "bad input" said build/log/check-tests.log $?
 	# Once: whether the base has to be booted is not a matter of which one it is.
 	edited=as_after_an_edit
 	# shellcheck disable=SC2086 # a list
@@ -102,7 +103,8 @@ all() {
 	if [ -n "$why" ]; then
 		echo "ok - a bare system # SKIP $why" | tee -a "$results"
 	else
-		joined check-bare "$bare" "a bare system"
+		joined "$bare"
+		part "a bare system" said build/log/check-bare.log $?
 		part "a bare system: boots" check/fresh.sh --boot
 	fi
 }

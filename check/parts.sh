@@ -4,7 +4,6 @@
 # shellcheck shell=sh
 
 results=build/check.results failures=build/check.failures
-running=''
 mkdir -p build/log
 : >"$results"
 : >"$failures"
@@ -41,27 +40,10 @@ most_patches_first() {
 	done | sort -rn | cut -d' ' -f2
 }
 
-# said LOG CODE: what a command has said, and how it ended.
+# said LOG CODE: what a command that ran beside the other parts has said, and how it ended.
 said() {
 	cat "$1"
 	return "$2"
-}
-
-# beside NAME COMMAND...: in the background, its output in build/log/NAME.log. It hears ctrl-C, as a job of a script would not.
-beside() {
-	_name=$1
-	shift
-	env --default-signal=INT,QUIT "$@" >"build/log/$_name.log" 2>&1 &
-	running="$running $!"
-	trap 'kill $running 2>/dev/null; exit 130' INT TERM HUP
-}
-
-# joined NAME PID WHAT: waits for a command that runs beside; it then is a part like others.
-joined() {
-	wait "$2"
-	_code=$?
-	running=$(echo "$running" | tr ' ' '\n' | grep -vx "$2" | paste -sd ' ' -)
-	part "$3" said "build/log/$1.log" "$_code"
 }
 
 # totals: what led to failures, and how many results there are of each kind; false if one is "not ok", or if there is none.

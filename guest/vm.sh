@@ -88,13 +88,14 @@ kernel_and_tests() {
 		TEST=${TEST:-} kernel/build.sh tests
 		return
 	fi
-	# It hears ctrl-C, as a job of a script would not.
-	TEST=${TEST:-} env --default-signal=INT,QUIT kernel/build.sh tests >"build/log/$ID-tests-beside.log" 2>&1 &
-	_rc=0
-	kernel/build.sh patched || _rc=$?
-	wait $! || _rc=$?
+	beside "$ID-tests-beside" env TEST="${TEST:-}" kernel/build.sh tests
+	_modules=0 _tests=0
+	kernel/build.sh patched || _modules=$?
+	joined $! || _tests=$?
+	# What has failed has the last word.
+	[ "$_tests" -eq 0 ] || { cat "build/log/$ID-tests-beside.log" >&2; exit "$_tests"; }
+	[ "$_modules" -eq 0 ] || exit "$_modules"
 	cat "build/log/$ID-tests-beside.log"
-	[ "$_rc" -eq 0 ] || exit "$_rc"
 }
 
 # need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of guest/ and the folder of this run with its

@@ -150,15 +150,12 @@ input() {
 }
 
 lock
+case $what in patched | mutant) commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)} ;; esac
 case $what in
 base) make_out SHIPPED "$STOCK" shipped ;;
 caps) make_out CAPS "$STOCK" caps ;;
-mutant)
-	commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
-	mutant
-	;;
+mutant) mutant ;;
 patched)
-	commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)}
 	kernel/stock-build.sh base
 	make_out MODULES "$STOCK  $(wanted)" rebuilt
 	;;

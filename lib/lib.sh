@@ -57,6 +57,27 @@ stage() {
 	say "$_name" "$_what  $(took "$_t")"
 }
 
+# beside NAME COMMAND...: in the background, its output in build/log/NAME.log; joined() has its end. It hears ctrl-C, as a job of a
+# script would not, and ends with this script.
+running=''
+beside() {
+	_name=$1
+	shift
+	mkdir -p build/log
+	env --default-signal=INT,QUIT "$@" >"build/log/$_name.log" 2>&1 &
+	running="$running $!"
+	trap 'kill $running 2>/dev/null; exit 130' INT TERM HUP
+}
+
+# joined PID: waits for what runs beside; its exit code.
+joined() {
+	_code=0
+	wait "$1" || _code=$?
+	running=$(echo "$running " | sed "s/ $1 / /; s/ *\$//")
+	[ -n "$running" ] || trap - INT TERM HUP
+	return "$_code"
+}
+
 # make_out NAME WHAT COMMAND...: a stage whose COMMAND fills $out.tmp, which then takes the place of $out; nothing if $out was made
 # with the same input, which is what the caller's function of that name prints.
 make_out() {
