@@ -72,11 +72,19 @@ need_snapshot() {
 	export LAB_SNAPSHOT
 }
 
-# need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made;
-# Debian's own is part of the patched one.
+# need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made.
+# Debian's own kernel is not made, only unpacked: beside the making of the tree, which keeps one core busy.
 need_both() {
 	kernel/source.sh
-	[ -n "${STOCK:-}" ] || kernel/build.sh base
+	if [ -z "${STOCK:-}" ]; then
+		kernel/build.sh base
+	else
+		beside "$VARIANT-shipped" kernel/build.sh base
+		_shipped=$!
+		need_snapshot
+		joined $_shipped || { cat "build/log/$VARIANT-shipped.log" >&2; exit "$_code"; }
+		cat "build/log/$VARIANT-shipped.log"
+	fi
 	need_patched "$@"
 }
 

@@ -101,13 +101,13 @@ sources() {
 	done
 }
 
-# wanted: the modules to rebuild. All that link to kvm.ko must come from one build if it or a header changes; a verdict needs
-# no kvm-intel. LAB_MODULES: all that a host may have.
+# wanted: the modules to rebuild. All that link to kvm.ko must come from one build if it changes; a verdict needs no kvm-intel.
+# LAB_MODULES: all that a host may have.
 wanted() {
-	if store diff --quiet "refs/base/$ID" "$commit" -- include virt arch/x86 ':!arch/x86/kvm/svm'; then
-		echo kvm-amd
-	else
+	if changes_all_of_kvm "refs/base/$ID" "$commit"; then
 		echo kvm kvm-amd ${LAB_MODULES:+kvm-intel}
+	else
+		echo kvm-amd
 	fi
 }
 

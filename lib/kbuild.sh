@@ -23,6 +23,13 @@ series_objects() {
 	echo "$_objects"
 }
 
+# changes_all_of_kvm BASE TIP: false if nothing but kvm-amd.ko can differ between these commits: outside of its folder, headers get
+# new names only, for numbers or for features that guest_cpu_cap_has() takes. make send-check compares what is built.
+changes_all_of_kvm() {
+	store diff -U0 "$1" "$2" -- include virt arch/x86 ':!arch/x86/kvm/svm' | grep '^[-+]' |
+		grep -qvE '^(---|\+\+\+) [ab]/|^\+$|^\+#define [A-Z0-9_]+[[:space:]]+[0-9]+$|^\+KVM_GOVERNED_X86_FEATURE\([A-Z0-9_]+\)$'
+}
+
 # included: the headers that the C files on standard input ask for, one a line. Many of asm/ are made by kbuild, and only include
 # that of asm-generic/.
 included() {
