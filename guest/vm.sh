@@ -27,11 +27,27 @@ ready() {
 	lock
 }
 
-# programs NAME...: the guest's init and these programs of guest/l1 and guest/nested, in build/lab; TSC_KHZ for boot.sh.
-programs() {
+# files_of NAME...: the guest's init, and these programs of guest/l1 and guest/nested, as they are in build/lab.
+files_of() {
 	for _program in init tsc "$@"; do
-		make -s -C guest OUT="$PWD/build/lab" "$PWD/build/lab/$_program" >&2 || die 3 "$_program of guest/ does not build"
+		echo "$PWD/build/lab/$_program"
 	done
+}
+
+# ahead NAME...: begins with what programs() is going to ask for, beside what comes first.
+ahead=''
+ahead() {
+	# shellcheck disable=SC2046 # one word a file, as below
+	beside "$VARIANT-programs" make -s -C guest OUT="$PWD/build/lab" $(files_of "$@")
+	ahead=$!
+}
+
+# programs NAME...: compiles what files_of() has; TSC_KHZ for boot.sh.
+programs() {
+	# What is wrong with them is said here.
+	[ -z "$ahead" ] || joined "$ahead" || :
+	# shellcheck disable=SC2046
+	make -s -C guest OUT="$PWD/build/lab" $(files_of "$@") >&2 || die 3 "a program of guest/ does not build"
 	TSC_KHZ=$(build/lab/tsc) || die 4 "this machine's TSC cannot be used"
 	export TSC_KHZ
 }

@@ -24,18 +24,18 @@ need_base
 other=base
 [ -z "${DEBUG:-}" ] || other=plain TEST=all
 
-# Cases of the series' own test that take half of its time, as KVM's test harness picks cases (-v variant, -t name).
+# Cases of the series' own test that take, with the probe, half of the time, as KVM's test harness picks cases (-v variant, -t name).
 half='-v none -v shstk -t rsvd_bits_vmrun'
 
-# halve: shares the tests between two guests, the half in patched/, all others in patched-2/ (-V, -T); false if they cannot be
-# shared, as with 6.1's harness, which cannot pick.
+# halve: shares the tests between two guests, the half and the probe in patched/, all others in patched-2/ (-V, -T); false if they
+# cannot be shared, as with 6.1's harness, which cannot pick.
 halve() {
 	[ "$(nproc)" -gt 1 ] && [ -z "${TRACE:-}${DEBUG:-}" ] || return
 	grep -q test_enabled "build/src/$ID/tools/testing/selftests/kselftest_harness.h" || return
 	mkdir -p "$run/patched" "$run/patched-2"
-	sed -n "/ svm_nested_event_inj_test /s/\$/ $half/p" "$run/suite" >"$run/patched/suite"
+	sed -n "/ svm_nested_event_inj_test /s/\$/ $half/p; / probe /p" "$run/suite" >"$run/patched/suite"
 	_rest=$(echo "$half" | sed 's/-v /-V /g; s/-t /-T /g')
-	sed "/ svm_nested_event_inj_test /s/\$/ $_rest/" "$run/suite" >"$run/patched-2/suite"
+	sed "/ svm_nested_event_inj_test /s/\$/ $_rest/; / probe /d" "$run/suite" >"$run/patched-2/suite"
 }
 
 # boot_key: equal keys mean that a boot of $other has nothing new to tell.
@@ -63,7 +63,12 @@ export CPU_ALSO="$no_xsave${CPU_ALSO:+,$CPU_ALSO}"
 if [ -n "${shell:-}${DEBUG:-}" ]; then
 	need_patched
 else
+	# To make the tree keeps one core busy.
+	ahead probe
+	beside "$VARIANT-judge" flock build/judge.lock make -s -C judge OUT="$PWD/build/lab"
+	judge=$!
 	need_both probe
+	joined "$judge" || :
 	with_matrix
 fi
 for name in ${TEST:-}; do
