@@ -27,27 +27,28 @@ ready() {
 	lock
 }
 
-# files_of NAME...: the guest's init, and these programs of guest/l1 and guest/nested, as they are in build/lab.
-files_of() {
-	for _program in init tsc "$@"; do
-		echo "$PWD/build/lab/$_program"
-	done
+# make_programs "NAME..." [COMMAND...]: the guest's init and these programs of guest/l1 and guest/nested, in build/lab, by a command
+# that takes another, such as beside NAME.
+make_programs() {
+	# shellcheck disable=SC2086 # one word a name
+	_files=$(printf "$PWD/build/lab/%s " init tsc $1)
+	shift
+	# shellcheck disable=SC2086 # one word a file
+	"$@" make -s -C guest OUT="$PWD/build/lab" $_files
 }
 
 # ahead NAME...: begins with what programs() is going to ask for, beside what comes first.
 ahead=''
 ahead() {
-	# shellcheck disable=SC2046 # one word a file, as below
-	beside "$VARIANT-programs" make -s -C guest OUT="$PWD/build/lab" $(files_of "$@")
+	make_programs "$*" beside "$VARIANT-programs"
 	ahead=$!
 }
 
-# programs NAME...: compiles what files_of() has; TSC_KHZ for boot.sh.
+# programs NAME...: compiles them, with what make_programs() adds; TSC_KHZ for boot.sh.
 programs() {
 	# What is wrong with them is said here.
 	[ -z "$ahead" ] || joined "$ahead" || :
-	# shellcheck disable=SC2046
-	make -s -C guest OUT="$PWD/build/lab" $(files_of "$@") >&2 || die 3 "a program of guest/ does not build"
+	make_programs "$*" >&2 || die 3 "a program of guest/ does not build"
 	TSC_KHZ=$(build/lab/tsc) || die 4 "this machine's TSC cannot be used"
 	export TSC_KHZ
 }

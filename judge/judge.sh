@@ -3,9 +3,15 @@
 # Sourced after lib.sh by the scripts of proof/.
 # shellcheck shell=sh
 
+# make_judge [COMMAND...]: compiles it, by a command that takes another, such as beside NAME.
+# shellcheck disable=SC2120 # proof/run.sh has one
+make_judge() {
+	"$@" flock build/judge.lock make -s -C judge OUT="$PWD/build/lab"
+}
+
 # report MODE [OPTION...] RUNDIR...: the judge itself.
 report() {
-	flock build/judge.lock make -s -C judge OUT="$PWD/build/lab" >&2 || die 3 "judge/report.c does not build"
+	make_judge >&2 || die 3 "judge/report.c does not build"
 	build/lab/report "$@"
 }
 

@@ -26,7 +26,9 @@ series_objects() {
 # changes_all_of_kvm BASE TIP: false if nothing but kvm-amd.ko can differ between these commits: outside of its folder, headers get
 # new names only, for numbers or for features that guest_cpu_cap_has() takes. make send-check compares what is built.
 changes_all_of_kvm() {
-	store diff -U0 "$1" "$2" -- include virt arch/x86 ':!arch/x86/kvm/svm' | grep '^[-+]' |
+	# All of it where git cannot tell.
+	_diff=$(store diff -U0 "$1" "$2" -- include virt arch/x86 ':!arch/x86/kvm/svm') || return 0
+	echo "$_diff" | grep '^[-+]' |
 		grep -qvE '^(---|\+\+\+) [ab]/|^\+$|^\+#define [A-Z0-9_]+[[:space:]]+[0-9]+$|^\+KVM_GOVERNED_X86_FEATURE\([A-Z0-9_]+\)$'
 }
 

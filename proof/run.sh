@@ -65,7 +65,7 @@ if [ -n "${shell:-}${DEBUG:-}" ]; then
 else
 	# To make the tree keeps one core busy.
 	ahead probe
-	beside "$VARIANT-judge" flock build/judge.lock make -s -C judge OUT="$PWD/build/lab"
+	make_judge beside "$VARIANT-judge"
 	judge=$!
 	need_both probe
 	joined "$judge" || :
