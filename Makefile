@@ -32,7 +32,7 @@ help:
 	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
 	@echo '  make migrate saves L2 with an event pending, restores it into a fresh VM with another CPUID'
 	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
-	@echo '  make bench   what the check costs in instructions; writes the tables in README.md and the cover letter'
+	@echo '  make bench   what the check costs in instructions; writes series/BASE/bench and the table in README.md'
 	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
 	@echo
 	@echo 'Is a series fit to be sent (review/):'
@@ -51,9 +51,9 @@ help:
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
 	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
-	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0: KVM_AMD="npt=0 vgif=0"'
-	@echo '  TRACE=$(TRACE)        1: count the rules by which KVM refused VMRUN'
-	@echo '  NOISE=$(NOISE)        1: interrupt L0 by a timer all the time, which finds tests that are not steady'
+	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0, but for make nested: KVM_AMD="npt=0 vgif=0"'
+	@echo '  TRACE=$(TRACE)        1: make run counts the rules by which KVM refused VMRUN'
+	@echo '  NOISE=$(NOISE)        1: make run interrupts L0 by a timer all the time, which finds tests that are not steady'
 	@echo '  DEBUG=$(DEBUG)        1: a kernel with KASAN, UBSAN and lockdep, compared with the same one without'
 	@echo '  MUTANTS=$(MUTANTS)      of the mutants, only these'
 	@echo '  SEED=$(SEED) COUNT=$(COUNT) CASE=$(CASE)  of make fuzz: 1 and 1000000 unless told; one case of SEED again'
@@ -62,9 +62,10 @@ help:
 	@echo '  STOCK=$(STOCK)        1: run, shell, caps, mutants, fuzz, migrate, nested and probe with Debian'\''s own kernel, as make stock'
 	@echo '  FLAVOUR=$(FLAVOUR) RELEASE=$(RELEASE)    which one: cloud-amd64 of the version of BASE unless told; or the one of that name'
 	@echo '  SUITE=$(SUITE)        of make fresh: bookworm or trixie'
-	@echo '  FORCE=$(FORCE)        1: make the tree anew; work in it is saved under refs/saved/'
+	@echo '  FORCE=$(FORCE)        1: make the tree anew, work in it is saved under refs/saved/; make clean: deletes such work, too'
 	@echo '  UPDATE=$(UPDATE)       1: look for a newer point release of the base'
 	@echo '  V=$(V)            1: show the commands'
+	@echo '  QEMU, QEMU_ARGS, CPU, CPU_ALSO, MEM and SMP are in guest/boot.sh'
 
 run:
 	@$(call with,run.sh)

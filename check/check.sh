@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
 unset LAB_SNAPSHOT KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK LAB_ELSEWHERE
+# Before anything of another one's is written to.
+lock
 # shellcheck source=check/parts.sh
 . check/parts.sh
 
@@ -16,7 +18,7 @@ scripts_lint() {
 	printf '%s\n' */*.sh */*/*.sh .ci/run | grep -v ^build/ | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
 }
 
-# tables: README.md has what make bench has measured, as it is.
+# tables: README.md has what make bench has measured, as it is, and the cover letters say the same.
 tables() {
 	# shellcheck disable=SC2046 # one word a file
 	proof/bench-table $(find series -name bench | sort -V) >build/check.table
@@ -25,6 +27,18 @@ tables() {
 	else
 		echo "not ok - README.md has the figures of make bench: run it"
 	fi
+	for _bench in series/*/bench; do
+		_cover=${_bench%bench}cover-letter
+		_said=$(proof/bench-cover "$_bench" | while read -r _phrase; do
+			tr -s '\n' ' ' <"$_cover" | sed 's/  */ /g' | grep -qF "$_phrase" || echo "# not there: $_phrase"
+		done)
+		if [ -z "$_said" ]; then
+			echo "ok - $_cover has the figures of make bench"
+		else
+			echo "not ok - $_cover has the figures of make bench"
+			echo "$_said"
+		fi
+	done
 }
 
 # own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
@@ -41,7 +55,7 @@ own_kernel() {
 no_bare_system() {
 	if [ -n "${LAB_FRESH:-}" ]; then
 		echo "this is one"
-	elif [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+	elif ! can_mount; then
 		echo "that takes root and the right to mount"
 	fi
 }
@@ -79,8 +93,6 @@ all() {
 	part "judge" judge/tests/run.sh
 	part "tables" tables
 	[ $# -gt 0 ] || set -- none
-	# The bases share what is in build/: from here on none of their scripts waits for another, and nobody else comes between.
-	lock
 	need_store
 	# All trees first: the newest one's checkpatch judges the patches of all. To import is work for one core, and waits.
 	part "trees" side_by_side $# tree "$@"
@@ -112,7 +124,6 @@ all() {
 edited=''
 if [ "${1:-}" = --boots ]; then
 	shift
-	lock
 	need_store
 	part "kernels" side_by_side 1 kernels "$@"
 	boots "$@"

@@ -36,15 +36,17 @@ bare() {
 	mv "$dir/bare.tmp" "$dir/bare"
 }
 
-# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone.
+# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone. The user's own git
+# settings, safe.directory above all, count at the other end only.
 clone() {
+	_theirs="env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack"
 	if [ "$what" = again ] && [ -d "$dir/lab/.git" ]; then
-		g -C "$dir/lab" fetch -q "$PWD" HEAD
+		g -C "$dir/lab" fetch -q --upload-pack "$_theirs" "file://$PWD" HEAD
 		g -C "$dir/lab" reset -q --hard FETCH_HEAD
 		return
 	fi
 	rm -rf "$dir/lab"
-	g clone -q --no-hardlinks . "$dir/lab"
+	g clone -q --upload-pack "$_theirs" "file://$PWD" "$dir/lab"
 	mkdir -p "$dir/lab/build/pkg" "$dir/debs/partial"
 	find build/pkg -maxdepth 1 -name '*_all.deb' -exec cp -t "$dir/lab/build/pkg" {} +
 }
@@ -152,12 +154,10 @@ case ${1:-} in
 ?*) what=again ;;
 esac
 [ -z "$KERNEL" ] || die 2 "a bare system has no tree of yours: leave KERNEL out"
-if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
-	die 3 "a bare system takes root and the right to mount: sudo make fresh"
-fi
+can_mount || die 3 "a bare system takes root and the right to mount: sudo make fresh"
 lib/deps.sh tree fresh
 mkdir -p build/log build/pkg
-[ -z "$(g status --porcelain -uno 2>/dev/null)" ] || say NOTE "a clone has what is committed, and not your changes"
+[ -z "$(git status --porcelain -uno)" ] || say NOTE "a clone has what is committed, and not your changes"
 for suite in $suites; do
 	dir=$PWD/build/fresh/$suite
 	mkdir -p "$dir"

@@ -6,13 +6,18 @@
 set -eu
 cd "$(dirname "$0")/.."
 code=0 doors=none
+mkdir -p build
 while read -r room door; do
-	git ls-files "$room" | grep -v '^judge/tests/[^/]*/' | while read -r file; do
-		sed '/^[[:space:]]*[#*]/d' "$file" | grep -oE '\b(lib|kernel|guest|judge|proof|review|check)/[A-Za-z0-9._/-]+' | sort -u |
-			grep -vE "^($room/.*|$doors)\$" | while read -r used; do
-			[ ! -f "$used" ] || echo "# $file uses $used"
+	files=$(git ls-files "$room" | grep -v '^judge/tests/[^/]*/') || files=''
+	{
+		[ -n "$files" ] || echo "# git knows no file of $room/"
+		for file in $files; do
+			sed '/^[[:space:]]*[#*]/d' "$file" | grep -oE '\b(lib|kernel|guest|judge|proof|review|check)/[A-Za-z0-9._/-]+' | sort -u |
+				grep -vE "^($room/.*|$doors)\$" | while read -r used; do
+				[ ! -f "$used" ] || echo "# $file uses $used"
+			done
 		done
-	done >build/rooms
+	} >build/rooms
 	if [ -s build/rooms ]; then
 		cat build/rooms
 		echo "not ok - $room/ keeps to its place"

@@ -109,6 +109,14 @@ cp "$t/deb.good" "$deb"
 # shellcheck source=check/tests-cut.sh
 . check/tests-cut.sh
 
+echo aside >>build/tree/1.0/Makefile
+g -C build/tree/1.0 stash -q
+expect 2 "put aside: refs/stash .*make clean FORCE=1" "clean with a stash" make clean
+g -C build/tree/1.0 stash drop -q
+g -C build/tree/1.0 branch mine
+expect 2 "put aside: refs/heads/mine .*make clean FORCE=1" "clean with a branch of the user's" make clean
+g -C build/tree/1.0 branch -q -D mine
+
 echo work >build/tree/1.0/new-file
 expect 2 "build/tree/1.0 has the changes above in no commit" "export of a dirty tree" kernel/export.sh
 expect 2 "holds work that series/1.0 does not: make export" "clean with work in the tree" make clean

@@ -107,12 +107,15 @@ if [ "$limit" -eq 0 ]; then
 	"$@" 2>"$dir/qemu.err" || code=$?
 else
 	# In the background, so that the trap runs at once; timeout passes TERM on.
+	since=$(date +%s)
 	timeout -k 5 "$limit" "$@" </dev/null >"$dir/qemu.err" 2>&1 &
 	pid=$!
 	trap 'kill "$pid" 2>/dev/null; wait "$pid" || :; die 4 "interrupted"' \
 		INT TERM HUP
 	wait "$pid" || code=$?
 	trap - INT TERM HUP
+	# That is what timeout says, too, of a QEMU that it had to kill.
+	[ "$code" -ne 137 ] || [ $(($(date +%s) - since)) -lt "$limit" ] || code=124
 fi
 
 case $code in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vm.sh - from what build.sh made to a guest: the image, the boot, the programs in it.
+# vm.sh - from what build.sh made to a guest: its programs, what has to be built, the boot; image.sh has the image.
 # Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run), caps_cpu, no_xsave.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # ID and VARIANT: set by need_base
@@ -44,7 +44,7 @@ ahead() {
 	ahead=$!
 }
 
-# programs NAME...: compiles them, with what make_programs() adds; TSC_KHZ for boot.sh.
+# programs NAME...: compiles them, with what make_programs() adds; TSC_KHZ for boot.sh. For what does not boot, make_programs() does.
 programs() {
 	# What is wrong with them is said here.
 	[ -z "$ahead" ] || joined "$ahead" || :
@@ -138,74 +138,16 @@ need_patched() {
 	suite >"$run/suite"
 }
 
-# modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.
-modules_of() {
-	cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko
-}
-
-# image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
-# Its tests are those of $run/NAME/suite, or else of $run/suite.
-image() {
-	root=$run/$2/root _suite=$run/suite
-	[ ! -f "$run/$2/suite" ] || _suite=$run/$2/suite
-	mkdir -p "$root/modules" "$root/tests"
-	cp build/lab/init "$root/init"
-	cp "$_suite" "$root/suite"
-	cp "$out/$1"/*.ko "$root/modules/"
-	for ko in $(modules_of "$1"); do
-		[ "$ko" != kvm-amd.ko ] || ko="$ko ${KVM_AMD:-}"
-		[ ! -f "$root/modules/${ko%% *}" ] || echo "$ko"
-	done >"$root/modules/order"
-	shift 2
-	if [ $# -gt 0 ]; then
-		echo "$*" >>"$root/modules/order"
-		# Debian's kernel gets it when first asked for.
-		[ -z "${STOCK:-}" ] || { kernel/build.sh caps; cp "$out/caps/caps.ko" "$root/modules/"; }
-	fi
-	while read -r _ name _; do
-		if [ -f "build/lab/$name" ]; then
-			cp "build/lab/$name" "$root/tests/"
-		else
-			cp "$out/tests/$name" "$root/tests/"
-		fi
-	done <"$_suite"
-	[ -z "${shell:-}" ] || add_shell "$root"
-	pack "$root" "${root%/root}/initrd"
-}
-
-# pack ROOT FILE: the folder as an initramfs, in its place.
-pack() {
-	mkdir -p "${2%/*}"
-	(cd "$1" && find . | sort | cpio --quiet -o -H newc) >"$2"
-	rm -rf "$1"
-}
-
-# add_program ROOT PROGRAM NAME: the program, by that name in ROOT, and its libraries where the loader looks for them.
-add_program() {
-	mkdir -p "$(dirname "$1/$3")"
-	cp -L "$2" "$1/$3"
-	ldd "$2" | awk '/=> \// { print $3 } /^[ \t]*\// { print $1 }' | while read -r _lib; do
-		cp -L --parents "$_lib" "$1/"
-	done
-}
-
-# red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0. The probe's exit
-# code is the same.
+# red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0, as for a tree
+# that has a check of its own. The probe's exit code is the same.
 red_in_state() {
-	if grep -q '\.set_nested_state' "series/$BASE/red"; then
+	if kernel/tree.sh --has arch/x86/kvm/svm/nested.c; then
+		echo 0
+	elif grep -q '\.set_nested_state' "series/$BASE/red"; then
 		echo 1
 	else
 		echo 0
 	fi
-}
-
-# add_shell ROOT: busybox, and a link for each of its commands.
-add_shell() {
-	mkdir -p "$1/bin"
-	cp /bin/busybox "$1/bin/"
-	/bin/busybox --list | while read -r name; do
-		[ "$name" = busybox ] || ln -s busybox "$1/bin/$name"
-	done
 }
 
 # boot base|patched NAME WORD...: one boot, ended after the tests' own limits and a minute for the rest. Replaces the
@@ -231,3 +173,6 @@ side_by_side() {
 		wait "$_pid" || [ $? -eq 4 ]
 	done
 }
+
+# shellcheck source=guest/image.sh
+. guest/image.sh

@@ -8,14 +8,16 @@ cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
 
-# kept: what commands have put aside, and branches whose tree was removed with commits that no series has.
+# kept: what commands have put aside, stashes and branches of the user's, and those of the trees whose tree was removed with
+# commits that no series has.
 kept() {
 	find build/saved -mindepth 1 -maxdepth 1 2>/dev/null || :
 	[ -d build/git ] || return 0
-	store for-each-ref --format='%(refname)' refs/saved
-	for _ref in $(store for-each-ref --format='%(refname)' refs/heads/series); do
-		ID=${_ref##*/}
-		[ -e "build/tree/$ID" ] || [ "$(id_of "$_ref")" = "$(id_of "refs/applied/$ID")" ] || echo "$_ref"
+	store for-each-ref --format='%(refname)' | grep -vE '^refs/(base|applied|release)/' | while read -r _ref; do
+		_id=${_ref#refs/heads/series/}
+		[ "$_id" = "$_ref" ] ||
+			{ [ ! -e "build/tree/$_id" ] && [ "$(id_of "$_ref")" != "$(id_of "refs/applied/$_id")" ]; } || continue
+		echo "$_ref"
 	done
 }
 
@@ -23,15 +25,15 @@ kept() {
 lock
 for tree in build/tree/*; do
 	[ -e "$tree/.git" ] || continue
-	ID=${tree##*/} BASE=${ID%-kernel}
+	ID=${tree##*/} BASE=${ID%%-*}
 	if [ -z "${FORCE:-}" ] && has_work; then
-		_out="make export BASE=$BASE, or make clean FORCE=1"
-		[ "$ID" = "$BASE" ] || _out="take its commits from there, then make clean FORCE=1"
+		_out="make export BASE=$BASE, or make clean FORCE=1, which deletes it"
+		[ "$ID" = "$BASE" ] || _out="take its commits from there, then make clean FORCE=1, which deletes them"
 		die 2 "$tree holds work that series/$BASE does not: $_out"
 	fi
 done
 kept=$(kept | paste -sd ' ' -)
 if [ -z "${FORCE:-}" ] && [ -n "$kept" ]; then
-	die 2 "build/ holds work that was put aside: $kept (refs are in build/git): take it from there, or make clean FORCE=1"
+	die 2 "build/ holds work that was put aside: $kept (refs are in build/git): take it from there, or make clean FORCE=1, which deletes it"
 fi
 find build -mindepth 1 -maxdepth 1 ! -name pkg ! -name lock -exec rm -rf {} +

@@ -111,15 +111,15 @@ wanted() {
 	fi
 }
 
-# rebuild DIR: the modules that are wanted, in DIR.
+# rebuild DIR: the modules that are wanted, in DIR; false if they do not build. Called in a condition, where sh drops set -e.
 rebuild() {
 	for _ko in $(wanted); do
 		echo "$_ko.ko"
 	done >"$1/rebuilt"
 	# shellcheck disable=SC2046 # one word a module
-	make_modules "$stock/src/arch/x86/kvm" $(cat "$1/rebuilt")
+	make_modules "$stock/src/arch/x86/kvm" $(cat "$1/rebuilt") || return
 	while read -r _ko; do
-		strip -g -o "$1/$_ko" "$stock/src/arch/x86/kvm/$_ko"
+		strip -g -o "$1/$_ko" "$stock/src/arch/x86/kvm/$_ko" || return
 	done <"$1/rebuilt"
 }
 
@@ -134,7 +134,7 @@ mutant() {
 	sources
 	sed -i "$MUTATION" "$stock/src/arch/x86/kvm/svm/nested.c"
 	[ -z "$MUTATION" ] || ! g -C "$stock/src" diff --quiet || exit 9
-	(rebuild "$out") || exit 8
+	rebuild "$out" || exit 8
 }
 
 # input: all that decides what comes out.

@@ -41,7 +41,11 @@ fit() {
 }
 
 [ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
-lib/deps.sh tree build run stock
+# Modules for a host take no emulator, unless they are tried.
+case $1.${TRY:-} in
+proof/modules.sh.) lib/deps.sh tree build stock ;;
+*) lib/deps.sh tree build run stock ;;
+esac
 lock
 mkdir -p build/log build/pkg
 : >"$log"
@@ -79,7 +83,11 @@ headers=''
 if [ ! -e "$dir/version" ]; then
 	stage FETCH "linux-headers-$release, and what they depend on" fetch_headers >&2 &
 	headers=$!
+	# It has this script's locks: they end together.
+	trap 'wait; exit 130' INT TERM HUP
+	trap wait EXIT
 fi
 kernel/source.sh
 [ -z "$headers" ] || wait "$headers" || exit 3
+trap - INT TERM HUP EXIT
 exec "$@"

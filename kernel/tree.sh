@@ -86,8 +86,10 @@ series_tree() {
 		if [ "$(snapshot)" = "$applied" ]; then
 			:
 		elif has_work; then
-			die 2 "series/$BASE and $tree have both changed. Either: make export BASE=$BASE (the tree wins), \
-or: make tree BASE=$BASE FORCE=1 (the files win; the tree's work is saved under refs/saved/)"
+			_ways="Either: make export BASE=$BASE (the tree wins), or: make tree BASE=$BASE FORCE=1 (the files win; \
+the tree's work is saved under refs/saved/)"
+			[ "$ID" = "$BASE" ] || [ -n "$KERNEL" ] || _ways="Take what you want of it to build/tree/$BASE, and remove it"
+			die 2 "series/$BASE and $tree have both changed. $_ways"
 		else
 			stage TREE "$what, anew" reset_tree
 		fi

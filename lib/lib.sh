@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's, kbuild.sh what is
-# kbuild's.
+# kbuild's, machine.sh what this machine is and may do.
 # Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
 # shellcheck shell=sh
 
@@ -93,33 +93,6 @@ make_out() {
 	mv "$out.tmp" "$out"
 }
 
-# codename: this machine's release, as Debian calls it; nothing where os-release has none.
-codename() {
-	# shellcheck source=/dev/null
-	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-}
-
-# kernels_of RELEASE: the bases of which it has a kernel that its own compiler has built; its own kernel first.
-kernels_of() {
-	case $1 in
-	bookworm) echo 6.1 6.12 ;;
-	trixie) echo 6.12 7.3 ;;
-	esac
-}
-
-# other_release: the one of the two that this machine is not.
-other_release() {
-	case $(codename) in
-	trixie) echo bookworm ;;
-	*) echo trixie ;;
-	esac
-}
-
-# elsewhere: the bases of which only the other release has a kernel, one a line.
-elsewhere() {
-	kernels_of "$(other_release)" | tr ' ' '\n' | grep -vxF -e "$(kernels_of "$(codename)" | tr ' ' '\n')" || :
-}
-
 # need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
 need_base() {
 	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}
@@ -155,12 +128,8 @@ lock() {
 	export LAB_LOCK=1
 }
 
-# candidate PACKAGE: the version that apt would take, out of "apt-cache policy PACKAGE" on standard input; nothing where there is
-# no package of that very name: Debian 13's apt then takes it for a pattern, and answers for another one.
-candidate() {
-	awk -v block="$1:" '/^[^ ]/ { mine = $0 == block } mine && $1 == "Candidate:" && $2 != "(none)" { print $2 }'
-}
-
+# shellcheck source=lib/machine.sh
+. lib/machine.sh
 # shellcheck source=lib/kbuild.sh
 . lib/kbuild.sh
 # shellcheck source=lib/store.sh

@@ -117,14 +117,17 @@ has_work() {
 keep_work() {
 	if [ -z "${FORCE:-}" ] && has_work; then
 		_out="make tree BASE=$BASE${KERNEL:+ KERNEL=$KERNEL} FORCE=1, which saves it under refs/saved/ first"
-		[ -n "$KERNEL" ] || _out="make export BASE=$BASE, or $_out"
+		[ "$ID" != "$BASE" ] || _out="make export BASE=$BASE, or $_out"
 		die 2 "$1, but build/tree/$ID holds work that no series file has: $_out"
 	fi
 }
 
 # newest_source: the folder of the newest base that is unpacked, whose checkpatch judges the patches of all.
 newest_source() {
-	find build/src -mindepth 1 -maxdepth 1 -name '[0-9]*[0-9]' 2>/dev/null | sort -V | tail -n 1
+	for _b in series/*/base; do
+		_b=${_b%/base}
+		[ ! -d "build/src/${_b#series/}" ] || echo "build/src/${_b#series/}"
+	done | sort -V | tail -n 1
 }
 
 # patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.

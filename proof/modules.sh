@@ -23,11 +23,13 @@ lock
 need_snapshot
 export LAB_MODULES=1
 kernel/build.sh patched
-rm -rf "$dest"
-mkdir -p "$dest"
+rm -rf "$dest.tmp"
+mkdir -p "$dest.tmp"
 while read -r ko; do
-	cp "$out/patched/$ko" "$dest/"
+	cp "$out/patched/$ko" "$dest.tmp/"
 done <"$out/patched/rebuilt"
-cp proof/modules/install.sh "$dest/install"
+cp proof/modules/install.sh "$dest.tmp/install"
+rm -rf "$dest"
+mv "$dest.tmp" "$dest"
 say MODULES "$dest: copy it to the host, and there, as root: ./install  (docs/modules.md)"
 [ -z "${TRY:-}" ] || exec proof/modules-try.sh

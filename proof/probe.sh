@@ -44,7 +44,7 @@ boot_one() {
 lib/deps.sh build
 lock
 if [ "${1:-}" != --boot ]; then
-	programs probe
+	make_programs probe >&2 || die 3 "the probe does not build"
 	say PROBE "build/lab/probe: copy it to an AMD host, run it as a user with access to /dev/kvm"
 	exit
 fi

@@ -41,7 +41,7 @@ halve() {
 # boot_key: equal keys mean that a boot of $other has nothing new to tell.
 boot_key() {
 	{
-		cat "$out/$other/input" "$out/tests/input" "$run/suite" build/lab/init guest/boot.sh
+		cat "$out/$other/input" "$out/tests/input" "$run/suite" build/lab/init build/lab/probe guest/boot.sh
 		"${QEMU:-qemu-system-x86_64}" --version
 		echo "${ACCEL:-} ${CPU:-} ${CPU_ALSO:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${NOISE:-} ${KVM_AMD:-}"
 	} | sha256sum

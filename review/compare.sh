@@ -98,7 +98,7 @@ show() {
 mkdir -p "$dir"
 rm -f "$dir"/*
 if [ -n "${FROM:-}" ]; then
-	# shellcheck disable=SC2031 # as above
+	# shellcheck disable=SC2031 # a subshell's BASE is its own
 	BASE=${BASE:-6.12}
 	known "$FROM"
 	known "$BASE"

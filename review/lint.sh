@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh - the kernel's rules for the patches of a series, one result line a rule; 1 if any is broken.
 # Usage: [BASE=6.12] review/lint.sh    (without BASE: every series that has patches)
-# Needs no network, and an unpacked base (make tree) for checkpatch and for telling functions from other names.
+# Needs unpacked bases (make tree) for checkpatch and for telling functions from other names; fetches what is missing of its own.
 
 set -eu
 cd "$(dirname "$0")/.."

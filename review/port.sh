@@ -4,7 +4,7 @@
 # Usage: FROM=6.12 [BASE=6.1] [PATCH=0003] review/port.sh
 #   PATCH  one patch of series/$FROM by its number; without it all of them, in order
 # git cherry-pick does it: all bases are in one store, so that it sees what both trees were. It finds a file that has been
-# renamed in between, such as the selftests' folder (x86_64 before 6.13, x86 since). What it cannot merge it leaves in the
+# renamed in between, such as the selftests' folder (x86_64 before 6.14, x86 since). What it cannot merge it leaves in the
 # tree as it does anywhere. Exit: 0 all of it is in, 1 a conflict is left to be resolved, 2 bad input.
 
 set -eu

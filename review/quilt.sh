@@ -88,7 +88,7 @@ kernel/source.sh
 version=$(base_release)
 source=$(dpkg-deb -f "build/pkg/${PACKAGE}_${version}_all.deb" Source | cut -d' ' -f1)
 # The selftests are no part of Debian's packages.
-fix=$(patches | xargs grep -l '^diff --git a/arch/')
+fix=$(patches | xargs grep -l '^diff --git a/arch/') || :
 [ -n "$fix" ] || die 2 "series/$BASE has no patch to arch/"
 stage FETCH "$config and $source $version" fetch
 [ -n "$dsc" ] || dsc=$(find "$dir/pkg" -name '*.dsc')

@@ -3,7 +3,7 @@
 # send-check.sh - whether the series is ready to be sent: every rule of the kernel that has a command, as a table of
 # result, rule, what it says and what checks it; and what is left to whoever submits it.
 # Usage: [BASE=6.12] review/send-check.sh
-# The rules C1 to C13 are the commands that the kernel's own documents ask for, in the order in which a patch meets them.
+# The rules C1 to C13 are the commands that the kernel's own documents ask for; C6 has none.
 # The lines begin with "ok" or "not ok", so that they can be counted; 1 if any is "not ok".
 
 set -eu

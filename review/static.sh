@@ -62,7 +62,7 @@ base=$(id_of "refs/base/$ID")
 objects=$(series_objects "$base" "$tip")
 checker=$(newest_source)
 
-rm -rf "$tmp"*
+rm -rf "$tmp".*
 mkdir -p build/static
 # The series first, as most of its objects are there from steps.sh, and as it is their frames that count.
 sparse "$tip" >"$tmp.tip"

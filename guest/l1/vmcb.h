@@ -64,18 +64,12 @@ struct vmcb_control {
 	u8 reserved_0d0[0x400 - 0xd0];
 };
 
-#define INTERCEPT1_INTR		(1u << 0)
-#define INTERCEPT1_NMI		(1u << 1)
-#define INTERCEPT1_HLT		(1u << 24)
-#define INTERCEPT1_IOIO		(1u << 27)
 #define INTERCEPT1_MSR		(1u << 28)
 #define INTERCEPT1_SHUTDOWN	(1u << 31)
 #define INTERCEPT2_VMRUN	(1u << 0)
 #define INTERCEPT2_VMMCALL	(1u << 1)
 
 #define NESTED_CTL_NP		(1ull << 0)
-#define NESTED_CTL_SEV		(1ull << 1)
-#define NESTED_CTL_SEV_ES	(1ull << 2)
 
 #define EVENT_INJ_VECTOR	0xffu
 #define EVENT_INJ_TYPE		(7u << 8)
@@ -92,8 +86,6 @@ enum event_inj_type {
 };
 
 #define EXIT_EXCP(vector)	(0x40 + (vector))
-#define EXIT_INTR		0x60
-#define EXIT_NMI		0x61
 #define EXIT_SHUTDOWN		0x7f
 #define EXIT_VMMCALL		0x81
 #define EXIT_NPF		0x400
@@ -152,8 +144,6 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB");
 #define CR0_ET		(1ull << 4)
 #define CR0_NE		(1ull << 5)
 #define CR0_WP		(1ull << 16)
-#define CR0_NW		(1ull << 29)
-#define CR0_CD		(1ull << 30)
 #define CR0_PG		(1ull << 31)
 #define CR4_PAE		(1ull << 5)
 #define CR4_OSFXSR	(1ull << 9)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# modules-try - in a guest with Debian's kernel: modules-install from start to end, and what may go wrong with it.
+# modules-try - in a guest with Debian's kernel: ./install from start to end, and what may go wrong with it.
 # Usage: modules-try CODE LAYOUT    (by init)
 #   CODE    what the probe says of the modules as shipped: 1 not checked, 0 checked
 #   LAYOUT  changed if the series changes a structure that kvm.ko shares with kvm-amd.ko, and the kernel can tell by its
