@@ -79,8 +79,9 @@ caps:
 stock:
 	@kernel/stock.sh proof/run.sh
 
+# BASE is no kernel, and this one's release is for who names none.
 modules:
-	@proof/modules.sh
+	@$(if $(filter command,$(origin BASE)),$(if $(RELEASE)$(FLAVOUR),,echo "modules: which kernel of $(BASE)? RELEASE=..., as uname -r says it on the host, or FLAVOUR=amd64" >&2; exit 2;)) proof/modules.sh
 
 mutants:
 	@$(call with,mutants.sh)

@@ -54,6 +54,7 @@ expect 2 "usage: kernel/stock.sh COMMAND" "Debian's kernel for no command" kerne
 expect 2 "leave KERNEL and DEBUG out" "make stock with KERNEL" stock KERNEL="$linux"
 expect 2 "no linux-image-1.0.9-amd64 from this machine's Debian mirror" "a RELEASE that Debian has not" stock RELEASE=1.0.9-amd64
 expect 2 "no linux-image-\*-huge-amd64 of version 1.0-1" "a FLAVOUR that Debian has not" stock FLAVOUR=huge-amd64
+expect 2 "which kernel of 1.0? RELEASE=" "modules for a BASE and no kernel" make modules BASE=1.0
 expect 2 "1.0.1-cloud-amd64 was built by gcc 99, as its modules have to be, and there is no gcc-99 here" \
 	"a kernel of another compiler" stock
 expect 2 "1.0.2-cloud-amd64 cannot run nested guests on AMD" "a kernel without KVM for AMD" stock RELEASE=1.0.2-cloud-amd64
