@@ -30,7 +30,7 @@ tables() {
 	for _bench in series/*/bench; do
 		_cover=${_bench%bench}cover-letter
 		_said=$(proof/bench-cover "$_bench" | while read -r _phrase; do
-			tr -s '\n' ' ' <"$_cover" | sed 's/  */ /g' | grep -qF "$_phrase" || echo "# not there: $_phrase"
+			tr -s '[:space:]' ' ' <"$_cover" | grep -qF "$_phrase" || echo "# not there: $_phrase"
 		done)
 		if [ -z "$_said" ]; then
 			echo "ok - $_cover has the figures of make bench"

@@ -36,17 +36,15 @@ bare() {
 	mv "$dir/bare.tmp" "$dir/bare"
 }
 
-# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone. The user's own git
-# settings, safe.directory above all, count at the other end only.
+# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone.
 clone() {
-	_theirs="env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack"
 	if [ "$what" = again ] && [ -d "$dir/lab/.git" ]; then
-		g -C "$dir/lab" fetch -q --upload-pack "$_theirs" "file://$PWD" HEAD
+		g -C "$dir/lab" fetch -q --upload-pack "$upload_pack" "file://$PWD" HEAD
 		g -C "$dir/lab" reset -q --hard FETCH_HEAD
 		return
 	fi
 	rm -rf "$dir/lab"
-	g clone -q --upload-pack "$_theirs" "file://$PWD" "$dir/lab"
+	g clone -q --upload-pack "$upload_pack" "file://$PWD" "$dir/lab"
 	mkdir -p "$dir/lab/build/pkg" "$dir/debs/partial"
 	find build/pkg -maxdepth 1 -name '*_all.deb' -exec cp -t "$dir/lab/build/pkg" {} +
 }

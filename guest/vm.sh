@@ -138,10 +138,15 @@ need_patched() {
 	suite >"$run/suite"
 }
 
+# has_own_check: true if the tree checks by itself, without the series.
+has_own_check() {
+	kernel/tree.sh --has arch/x86/kvm/svm/nested.c
+}
+
 # red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0, as for a tree
 # that has a check of its own. The probe's exit code is the same.
 red_in_state() {
-	if kernel/tree.sh --has arch/x86/kvm/svm/nested.c; then
+	if has_own_check; then
 		echo 0
 	elif grep -q '\.set_nested_state' "series/$BASE/red"; then
 		echo 1

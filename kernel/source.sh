@@ -77,9 +77,8 @@ from_kernel() {
 		store update-ref "$ref" "$head"
 		return
 	fi
-	# The user's own git settings, safe.directory above all, count at the other end only.
 	stage FETCH "HEAD of $KERNEL" store fetch -q --no-tags --depth=1 --no-auto-maintenance \
-		--upload-pack "env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack" "file://$kernel" "+HEAD:$ref"
+		--upload-pack "$upload_pack" "file://$kernel" "+HEAD:$ref"
 }
 
 need_store

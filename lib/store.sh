@@ -12,6 +12,11 @@ g() {
 		git -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
 }
 
+# For git fetch and clone by g: at the other end, somebody else's folder perhaps, the user's own settings count, safe.directory above
+# all.
+# shellcheck disable=SC2034 # for source.sh and fresh.sh
+upload_pack='env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack'
+
 # store ARGS...: g on the object store of all bases.
 store() {
 	g --git-dir=build/git "$@"

@@ -101,7 +101,7 @@ wanted=$(mutants | all_wanted)
 [ -n "$wanted" ] || die 2 "none of MUTANTS is for BASE=$BASE"
 ready build run
 need_snapshot
-! kernel/tree.sh --has arch/x86/kvm/svm/nested.c ||
+! has_own_check ||
 	die 2 "proof/mutants has mistakes in the check of series/$BASE, and $KERNEL has one of its own: make run, probe and fuzz judge that"
 need_patched
 trap 'exit 130' INT TERM

@@ -102,7 +102,7 @@ case $other in
 base)
 	# A tree that checks by itself fails less, or nothing, without the series.
 	red="series/$BASE/red"
-	! kernel/tree.sh --has arch/x86/kvm/svm/nested.c || red=''
+	! has_own_check || red=''
 	report pair ${red:+-r "$red"} "$run/base" "$run"/patched*
 	;;
 plain) report debug "$run/plain" "$run/patched" ;;

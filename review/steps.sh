@@ -57,10 +57,9 @@ guard() {
 # series. All of it is there, from the last patch.
 untouched() {
 	_t=$(tenths) _o='arch/x86/kvm/kvm.o arch/x86/kvm/kvm-intel.o' _log=build/log/$ID-untouched.log
-	: >"$_log"
 	g -C "$src" checkout -q -f --detach "$base"
 	# shellcheck disable=SC2086 # a list
-	if (cd "$obj" && sha256sum $_o >untouched) >>"$_log" 2>&1 && kmake arch/x86/kvm/ >>"$_log" 2>&1 && (cd "$obj" && sha256sum -c untouched) >>"$_log" 2>&1; then
+	if { (cd "$obj" && sha256sum $_o >untouched) && kmake arch/x86/kvm/ && (cd "$obj" && sha256sum -c untouched); } >"$_log" 2>&1; then
 		echo "ok - $BASE: kvm and kvm-intel are the same without the series  $(took "$_t")"
 	else
 		echo "not ok - $BASE: kvm and kvm-intel are the same without the series"
