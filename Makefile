@@ -49,7 +49,7 @@ help:
 	@echo 'Settings, with their values now:'
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
-	@echo '  ACCEL=$(ACCEL)     tcg, or kvm on an AMD machine with nested SVM'
+	@echo '  ACCEL=$(ACCEL)     tcg; kvm on an AMD machine with nested SVM; bochs (BOCHS=): another emulator, for run, stock, probe and caps'
 	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
 	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0, but for make nested: KVM_AMD="npt=0 vgif=0"'
 	@echo '  TRACE=$(TRACE)        1: make run counts the rules by which KVM refused VMRUN'

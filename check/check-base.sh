@@ -52,9 +52,9 @@ on_kernel() {
 	fi
 }
 
-# verdict WHAT STAGE: both kernels, all tests of kernel/suite; the whole report only if it is not good, or came without that stage.
+# verdict WHAT STAGE: both kernels, all tests of kernel/suite, or what TESTS has; the whole report only if it is not good, or came without that stage.
 verdict() {
-	if TEST=all proof/run.sh >"$log" 2>&1 && grep -qE "^  $2 " "$log"; then
+	if TEST=${TESTS-all} proof/run.sh >"$log" 2>&1 && grep -qE "^  $2 " "$log"; then
 		grep -E '^  [A-Z]+ +' "$log"
 		echo "ok - $BASE: $1: $(grep '^PASS: ' "$log")"
 	else
@@ -71,6 +71,16 @@ red_and_green() {
 # as_after_an_edit: the base is not booted, two guests share the tests of the patched kernel.
 as_after_an_edit() {
 	verdict "the same, with the base as booted before" SAME
+}
+
+# second_cpu: as far as there is time, of which Bochs takes a lot: all encodings on every base, the test on one.
+second_cpu() {
+	export ACCEL=bochs
+	if [ "$BASE" = 6.12 ]; then
+		TESTS='' verdict "red and green on Bochs's CPU, too" BOOT
+	else
+		quietly proof/probe.sh --boot
+	fi
 }
 
 capabilities() {
@@ -118,6 +128,6 @@ mkdir -p build/log
 export LAB_SNAPSHOT
 case ${1:-} in
 tree | compiled) "$1" ;;
-kernels | red_and_green | as_after_an_edit | capabilities | mutants | probe | migration | fuzz | three_levels) on_kernel "$1" ;;
+kernels | red_and_green | as_after_an_edit | second_cpu | capabilities | mutants | probe | migration | fuzz | three_levels) on_kernel "$1" ;;
 *) die 2 "usage: check/check-base.sh PART BASE" ;;
 esac

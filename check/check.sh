@@ -63,7 +63,7 @@ no_bare_system() {
 # boots BASE...: all that boots a kernel.
 boots() {
 	for _base; do
-		for _part in red_and_green $edited capabilities mutants probe migration fuzz three_levels; do
+		for _part in red_and_green $edited second_cpu capabilities mutants probe migration fuzz three_levels; do
 			part "$_base: $(echo "$_part" | tr _ ' ')" check/check-base.sh "$_part" "$_base"
 		done
 		edited=''
@@ -75,6 +75,7 @@ all() {
 	why=$(no_bare_system) here=''
 	# shellcheck disable=SC2046 # one word, or none
 	lib/deps.sh tree build run check clang docs send stock $([ -n "$why" ] || echo fresh) || exit
+	ACCEL=bochs lib/deps.sh run || exit
 	# What only the other release has a kernel of is booted there, and no kernel has to be compiled for it.
 	LAB_ELSEWHERE=''
 	[ -n "$why" ] || LAB_ELSEWHERE=$(elsewhere | paste -sd ' ' -)

@@ -7,7 +7,7 @@
 expect 2 "TEST names 'none', which is not in kernel/suite" "an unknown TEST" env TEST=none proof/run.sh
 expect 2 "MUTANTS names 'none-such', which is not in proof/mutants" "an unknown mutant" env MUTANTS=none-such proof/mutants.sh
 expect 2 "none of MUTANTS is for BASE=" "a mutant of another base only" env MUTANTS=mode-rule-dropped proof/mutants.sh
-expect 2 "ACCEL=hvf: tcg or kvm" "an unknown ACCEL" env ACCEL=hvf proof/run.sh
+expect 2 "ACCEL=hvf: tcg, kvm or bochs" "an unknown ACCEL" env ACCEL=hvf proof/run.sh
 expect 4 "/nonexistent: not found; apt-get install qemu-system-x86" "no QEMU" env QEMU=/nonexistent proof/run.sh
 if ACCEL=kvm guest/boot.sh --check 2>/dev/null; then
 	echo "ok - bad input: ACCEL=kvm without nested SVM # SKIP this machine has it"
@@ -16,6 +16,24 @@ else
 fi
 expect 4 "QEMU did not end in 2 s and was killed" "a guest that hangs" env QEMU_ARGS=-S guest/boot.sh "$t/image" "$t/image" "$t/hang" 2
 expect 4 "QEMU failed with exit code 1" "a kernel that is none" guest/boot.sh Makefile Makefile "$t/hang" 20
+
+# in_bochs VERSION COMMAND...: with a Bochs that is none.
+in_bochs() {
+	_is=$1
+	shift
+	env ACCEL=bochs BOCHS="$t/stub/bochs" IS="$_is" "$@"
+}
+
+# whole: all that it has reported is there.
+whole() {
+	in_bochs 3.0 guest/boot.sh "$t/image" "$t/image" "$t/hang" 60
+	tail -n 1 "$t/hang/report.ktap"
+}
+expect 4 "/nonexistent: not found; apt-get install bochs" "no Bochs" env ACCEL=bochs BOCHS=/nonexistent proof/run.sh
+expect 4 "Bochs x86 Emulator 3.1: Linux dies in it" "a Bochs that boots no Linux" in_bochs 3.1 proof/run.sh
+expect 4 "Bochs did not end in 2 s and was killed" "a Bochs that hangs" in_bochs 2.7 env HANGS=1 guest/boot.sh "$t/image" "$t/image" "$t/hang" 2
+report "nothing of it is left" "$(readlink /proc/[0-9]*/cwd | grep -qxF "$t/hang" || echo yes)"
+expect 0 "^20000$" "a Bochs that ends: its results are whole" whole
 
 # still SCRIPT: true while a process in here runs it.
 still() {

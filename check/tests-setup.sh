@@ -75,6 +75,15 @@ make_stand_ins() {
 	echo 'case " $* " in *"$CUT"*) kill -INT 0; sleep 9 ;; esac; PATH=${PATH#*:} exec git "$@"' | program cut/git
 	echo 'out=build/out/1.0/$1; mkdir -p $out; cp ../image $out/vmlinux; touch $out/kvm.ko $out/svm_nested_event_inj_test' |
 		program stub/build.sh
+	# A Bochs of the version $IS: it hangs, or it reports up to its very end.
+	program stub/bochs <<-'EOT'
+		[ "$1" != --help ] || { echo "Bochs x86 Emulator $IS"; exit; }
+		[ -z "$HANGS" ] || exec sleep 60
+		exec 3>com1 4>com2
+		seq 20000 >&4
+		echo '>>PANIC<< exception(): 3rd (13) exception with no resolution' >bochs.log
+		exit 1
+	EOT
 	# As little of a kernel as QEMU takes: a boot sector that claims protocol 2.2.
 	{ head -c 497 /dev/zero; printf '\001'; head -c 16 /dev/zero; printf 'HdrS\002\002'; head -c 4096 /dev/zero; } >"$t/image"
 }

@@ -9,8 +9,9 @@ set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
-unset BASE KERNEL ACCEL TEST KVM_AMD TRACE NOISE FROM PATCH DSC FORCE UPDATE SUITE FLAVOUR RELEASE TRY V QEMU QEMU_ARGS LAB_LOCK MAKEFLAGS MAKELEVEL
+unset BASE KERNEL ACCEL TEST KVM_AMD TRACE NOISE FROM PATCH DSC FORCE UPDATE SUITE FLAVOUR RELEASE TRY V QEMU QEMU_ARGS BOCHS CPU LAB_LOCK MAKEFLAGS MAKELEVEL
 lib/deps.sh tree build run stock
+ACCEL=bochs lib/deps.sh run
 mkdir -p build
 t=$(mktemp -d "$PWD/build/tests.XXXXXX")
 

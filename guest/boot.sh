@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One boot: one QEMU, one wall-clock limit, one run folder.
+# One boot: one emulator, one wall-clock limit, one run folder.
 #
 # Usage: guest/boot.sh VMLINUX INITRD RUNDIR SECONDS [kernel word...]
 #
-# or guest/boot.sh --check: only says whether QEMU and ACCEL are to be had.
+# or guest/boot.sh --check: only says which emulator that is, and 4 if it or ACCEL is not to be had.
 #
 # SECONDS 0: no limit, and the console on this terminal (for lab.shell).
 # Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap
 # (ttyS1), qemu.err and status ("exit CODE" or "timeout SECONDS").
-# Environment: ACCEL=tcg|kvm (tcg), CPU, CPU_ALSO (more of it, for TCG), MEM (1G), SMP (1), QEMU, QEMU_ARGS
-# (further words for QEMU), TSC_KHZ (what lab/tsc prints), V=1 to see the command.
-# Exit: 0 QEMU ended by itself, 2 usage, 4 it did not, or could not start.
+# Environment: ACCEL=tcg|kvm|bochs (tcg), CPU, CPU_ALSO (more of it, for TCG), MEM (1G), SMP (1), QEMU, QEMU_ARGS
+# (further words for QEMU), TSC_KHZ (what lab/tsc prints), V=1 to see the command. Bochs (bochs.sh) wants a bzImage.
+# Exit: 0 it ended by itself, 2 usage, 4 it did not, or could not start.
 
 set -eu
 
@@ -48,11 +48,11 @@ need_nested_svm() {
 	esac
 }
 
-qemu=${QEMU:-qemu-system-x86_64}
-command -v "$qemu" >/dev/null ||
+qemu=${QEMU:-qemu-system-x86_64} emulator=QEMU tty=ttyS0
+[ "${ACCEL:=tcg}" = bochs ] || command -v "$qemu" >/dev/null ||
 	die 4 "$qemu: not found; apt-get install qemu-system-x86"
 
-case ${ACCEL:=tcg} in
+case $ACCEL in
 tcg)
 	# On a busy host the kernel finds fault with emulated timers, and may even panic: it need not check them.
 	accel=tcg,thread=single cpu=${CPU:-max}${CPU_ALSO:+,$CPU_ALSO} timers='tsc=reliable no_timer_check'
@@ -62,10 +62,16 @@ tcg)
 kvm)
 	need_nested_svm
 	accel=kvm cpu=${CPU:-host} timers='' ;;
+bochs)
+	qemu=$(dirname "$0")/bochs.sh emulator=Bochs
+	# Time is instructions there, 50 million a second: a slow port, mitigations and self-tests cost minutes. A triple fault ends Bochs.
+	timers='tsc=reliable no_timer_check reboot=t mitigations=off nokaslr cryptomgr.notests' tty=ttyS0,115200 ;;
 *)
-	die 2 "ACCEL=$ACCEL: tcg or kvm" ;;
+	die 2 "ACCEL=$ACCEL: tcg, kvm or bochs" ;;
 esac
-[ "${1:-}" != --check ] || exit 0
+if [ "${1:-}" = --check ]; then
+	exec "$qemu" --version
+fi
 
 [ $# -ge 4 ] || die 2 "usage: $0 VMLINUX INITRD RUNDIR SECONDS [kernel word...]"
 vmlinux=$1 initrd=$2 dir=$3 limit=$4
@@ -89,15 +95,20 @@ console=file,id=console,path=$log/console.log
 [ "$limit" -gt 0 ] ||
 	console=stdio,id=console,mux=on,signal=off,logfile=$log/console.log
 
-words="console=ttyS0 panic=-1 oops=panic${timers:+ $timers}${*:+ $*}"
-set -- "$qemu" -nodefaults -no-user-config -display none \
-	-machine pc -accel "$accel" -cpu "$cpu" \
-	-smp "${SMP:-1}" -m "${MEM:-1G}" -no-reboot \
-	-chardev "$console" -serial chardev:console \
-	-chardev "file,id=report,path=$log/report.ktap" -serial chardev:report \
-	-kernel "$vmlinux" -initrd "$initrd" -append "$words"
-# shellcheck disable=SC2086 # QEMU_ARGS is split into words by intention
-[ -z "${QEMU_ARGS:-}" ] || set -- "$@" $QEMU_ARGS
+words="console=$tty panic=-1 oops=panic${timers:+ $timers}${*:+ $*}"
+if [ "$ACCEL" = bochs ]; then
+	[ "$limit" -gt 0 ] || die 2 "ACCEL=bochs has no shell"
+	set -- "$qemu" "$vmlinux" "$initrd" "$dir" "$words"
+else
+	set -- "$qemu" -nodefaults -no-user-config -display none \
+		-machine pc -accel "$accel" -cpu "$cpu" \
+		-smp "${SMP:-1}" -m "${MEM:-1G}" -no-reboot \
+		-chardev "$console" -serial chardev:console \
+		-chardev "file,id=report,path=$log/report.ktap" -serial chardev:report \
+		-kernel "$vmlinux" -initrd "$initrd" -append "$words"
+	# shellcheck disable=SC2086 # QEMU_ARGS is split into words by intention
+	[ -z "${QEMU_ARGS:-}" ] || set -- "$@" $QEMU_ARGS
+fi
 
 quote "$@" >"$dir/qemu.cmd"
 [ -z "${V:-}" ] || cat "$dir/qemu.cmd"
@@ -121,10 +132,10 @@ fi
 case $code in
 124)
 	echo "timeout $limit" >"$dir/status"
-	die 4 "QEMU did not end in $limit s and was killed; see $dir/console.log" ;;
+	die 4 "$emulator did not end in $limit s and was killed; see $dir/console.log" ;;
 esac
 echo "exit $code" >"$dir/status"
 if [ "$code" -ne 0 ]; then
 	tail -n 20 "$dir/qemu.err" >&2
-	die 4 "QEMU failed with exit code $code; see $dir/qemu.err"
+	die 4 "$emulator failed with exit code $code; see $dir/qemu.err"
 fi

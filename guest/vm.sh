@@ -10,10 +10,14 @@ run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
 # How much longer than the lab's kernel Debian's own may take, with all its mitigations.
 slower=1
 [ -z "${STOCK:-}" ] || slower=3
+# Bochs takes as long for either.
+[ "${ACCEL:-}" != bochs ] || slower=5
 
 # For images with kernel/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
 # shellcheck disable=SC2034 # for them
 caps_cpu=max,xlevel=0x8000001f
+# shellcheck disable=SC2034 # as above
+[ "${ACCEL:-}" != bochs ] || caps_cpu=''
 
 # CPUs are without XSAVE where a guest would use AVX: TCG does not intercept XSETBV, so that KVM sets the XCR0 of reset at its
 # next entry, and AVX is #UD from then on. What takes XSAVE has to go, too: TCG has it without, and kernels believe it.
@@ -22,8 +26,12 @@ no_xsave=-xsave,-avx,-avx2,-pku
 
 # ready GROUP...: what has to be there before anything is built: packages, a QEMU, nobody else in this folder.
 ready() {
+	case ${ACCEL:-}.${0##*/} in
+	bochs.run.sh | bochs.probe.sh | bochs.caps.sh) ;;
+	bochs.*) die 2 "ACCEL=bochs is for make run, stock, probe and caps" ;;
+	esac
 	lib/deps.sh "$@"
-	guest/boot.sh --check
+	guest/boot.sh --check >/dev/null
 	lock
 }
 
@@ -159,9 +167,13 @@ red_in_state() {
 # shell that it runs in, so that its pid is that of boot.sh.
 boot() {
 	_limit=$(awk '{ s += $1 } END { print s + 60 }' "$run/suite")
-	_which=$1 _name=$2
+	_kernel=$out/$1/vmlinux _name=$2
+	case ${ACCEL:-}.${STOCK:+stock} in
+	bochs.) _kernel=$out/$1/bzImage ;;
+	bochs.stock) _kernel=build/stock/$STOCK/vmlinuz ;;
+	esac
 	shift 2
-	exec guest/boot.sh "$out/$_which/vmlinux" "$run/$_name/initrd" "$run/$_name" "$_limit" "$@"
+	exec guest/boot.sh "$_kernel" "$run/$_name/initrd" "$run/$_name" "$_limit" "$@"
 }
 
 # side_by_side COMMAND NAME...: boots, a core each. Whether a guest finished is the judge's business.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
 # Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|mutant|caps|tests|strict-tests
-#   base, patched  vmlinux, kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
+#   base, patched  vmlinux (ACCEL=bochs: bzImage, too), kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
 #   mutant         kvm's modules of patched alone, in place of those in build/out/$VARIANT/mutant, with $MUTATION, a script of sed,
 #                  in nested.c; 9 if that changes nothing, 8 if it does not build
 #   caps           kernel/caps for Debian's own kernel; the lab's base and patched have it
@@ -52,6 +52,11 @@ configure() {
 	fi
 }
 
+# wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
+wants_bzimage() {
+	[ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]
+}
+
 switch_source() {
 	g -C "$src" checkout -q -f --detach "$commit"
 }
@@ -62,7 +67,12 @@ build_kernel() {
 	# With KASAN, 6.1 does not survive the PVH entry, which is instrumented before there is any shadow memory.
 	image=vmlinux
 	[ -z "${DEBUG:-}" ] || image=${DEBUG_IMAGE:-vmlinux}
-	build_all "${image##*/}"
+	if wants_bzimage; then
+		build_all bzImage
+		cp "$obj/arch/x86/boot/bzImage" "$out.tmp/"
+	else
+		build_all "${image##*/}"
+	fi
 	mkdir -p "$obj/lab"
 	cp kernel/caps/* "$obj/lab/"
 	kmake M="$obj/lab" modules
@@ -134,6 +144,7 @@ input() {
 		;;
 	*)
 		fragment | sha256sum
+		! wants_bzimage || echo bzImage
 		sha256sum kernel/caps/*
 		store rev-parse "$commit^{tree}"
 		;;

@@ -13,7 +13,7 @@ packages() {
 	case $1 in
 	tree) echo git xz-utils ca-certificates perl ;;
 	build) echo gcc libc6-dev make flex bison bc libelf-dev libssl-dev cpio perl kmod rsync uuid-dev ;;
-	run) echo qemu-system-x86 ;;
+	run) if [ "${ACCEL:-}" = bochs ]; then echo bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat; else echo qemu-system-x86; fi ;;
 	shell) echo busybox-static ;;
 	check) echo shellcheck sparse python3-ply python3-git ;;
 	clang) echo clang-19 lld-19 llvm-19 ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh - from the series to the verdict: builds the base with and without it, boots both, judges.
-# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [NOISE=1] [DEBUG=1]
+# Usage: [BASE=6.12] [KERNEL=/linux] [ACCEL=tcg|kvm|bochs] [TEST="NAME..."] [KVM_AMD="npt=0..."] [TRACE=1] [NOISE=1] [DEBUG=1]
 #          proof/run.sh [--shell]
 #   TEST     of the tests in kernel/suite, run these, too ("all": every one); the series' own always runs
 #   KVM_AMD  parameters of kvm_amd in L0, such as "npt=0 vgif=0"
@@ -42,7 +42,7 @@ halve() {
 boot_key() {
 	{
 		cat "$out/$other/input" "$out/tests/input" "$run/suite" build/lab/init build/lab/probe guest/boot.sh
-		"${QEMU:-qemu-system-x86_64}" --version
+		guest/boot.sh --check
 		echo "${ACCEL:-} ${CPU:-} ${CPU_ALSO:-} ${MEM:-} ${SMP:-} ${QEMU_ARGS:-} ${TRACE:-} ${NOISE:-} ${KVM_AMD:-}"
 	} | sha256sum
 }
