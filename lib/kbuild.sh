@@ -24,12 +24,16 @@ series_objects() {
 }
 
 # changes_all_of_kvm BASE TIP: false if nothing but kvm-amd.ko can differ between these commits: outside of its folder, headers get
-# new names only, for numbers or for features that guest_cpu_cap_has() takes. make send-check compares what is built.
+# new names for numbers only, and KVM's own whole inline functions. make send-check compares what is built.
 changes_all_of_kvm() {
 	# All of it where git cannot tell.
-	_diff=$(store diff -U0 "$1" "$2" -- include virt arch/x86 ':!arch/x86/kvm/svm') || return 0
+	_diff=$(store diff -U0 "$1" "$2" -- include virt arch/x86 ':!arch/x86/kvm/svm' ':!arch/x86/kvm/*.h') || return 0
+	_inlines=$(store diff -U0 "$1" "$2" -- 'arch/x86/kvm/*.h' ':!arch/x86/kvm/svm') || return 0
 	echo "$_diff" | grep '^[-+]' |
-		grep -qvE '^(---|\+\+\+) [ab]/|^\+$|^\+#define [A-Z0-9_]+[[:space:]]+[0-9]+$|^\+KVM_GOVERNED_X86_FEATURE\([A-Z0-9_]+\)$'
+		grep -qvE '^(---|\+\+\+) [ab]/|^\+$|^\+#define [A-Z0-9_]+[[:space:]]+([0-9]+|\([ 0-9*+]+\) /\*.*\*/)$' ||
+		echo "$_inlines" | awk '/^(---|\+\+\+) [ab]\// { next } /^-/ { other = 1 } /^@@/ { inside = 0 }
+			/^\+static (__always_)?inline / { inside = 1 } /^\+}$/ { inside = 0; next }
+			/^\+(\/\*| \*|$)/ { next } /^\+/ && !inside { other = 1 } END { exit !other }'
 }
 
 # included: the headers that the C files on standard input ask for, one a line. Many of asm/ are made by kbuild, and only include
