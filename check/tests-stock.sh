@@ -8,6 +8,7 @@
 program stock/apt-cache <<-'EOT'
 	case " $* " in
 	*" dumpavail "*) cat "${0%/stock/*}/available" ;;
+	*" madison "*) for p; do :; done; sed -n "/^Package: $p\$/{n;s/^Version: /$p | /p}" "${0%/stock/*}/available" ;;
 	*) exec "${0%/stock/*}/bin/apt-cache" "$@" ;;
 	esac
 EOT
@@ -19,17 +20,23 @@ program stock/apt-get <<-'EOT'
 	esac
 EOT
 
-# kernel RELEASE VERSION CONFIG...: an image that apt knows and has, with that configuration.
-kernel() {
-	_release=$1 _version=$2
-	shift 2
-	rm -rf "$t/kernel"
-	mkdir -p "$t/kernel/DEBIAN" "$t/kernel/boot" "$t/mirror"
-	printf '%s\n' "$@" >"$t/kernel/boot/config-$_release"
-	printf '%s\n' "Package: linux-image-$_release" "Version: $_version" 'Architecture: all' 'Maintainer: lab' 'Description: none' |
+# deb NAME VERSION [DEPENDS]: a package that apt knows and has, with what is in $t/kernel, which is empty then.
+deb() {
+	mkdir -p "$t/kernel/DEBIAN" "$t/mirror"
+	printf '%s\n' "Package: $1" "Version: $2" 'Architecture: all' 'Maintainer: lab' 'Description: none' ${3:+"Depends: $3"} |
 		tee "$t/kernel/DEBIAN/control" >>"$t/available"
 	echo >>"$t/available"
-	dpkg-deb -Znone -b "$t/kernel" "$t/mirror/linux-image-${_release}_${_version}_all.deb" >/dev/null
+	dpkg-deb -Znone -b "$t/kernel" "$t/mirror/${1}_${2}_all.deb" >/dev/null
+	rm -rf "$t/kernel"
+}
+
+# kernel RELEASE VERSION CONFIG...: an image with that configuration.
+kernel() {
+	mkdir -p "$t/kernel/boot"
+	_release=$1 _version=$2
+	shift 2
+	printf '%s\n' "$@" >"$t/kernel/boot/config-$_release"
+	deb "linux-image-$_release" "$_version"
 }
 
 # with NAME=VALUE... COMMAND...: it, with the stand-ins.
@@ -63,3 +70,28 @@ expect 2 "the source of 1.0.4-rt-amd64, linux-source-1.0 1.0-4, is not to be had
 	with RELEASE=1.0.4-rt-amd64 proof/modules.sh
 kernel 1.0.5-amd64 1.0-1 CONFIG_KVM_AMD=m "CONFIG_GCC_VERSION=${gcc}0200"
 expect 3 "linux-headers-1.0.5-amd64.* failed" "a kernel without headers" stock RELEASE=1.0.5-amd64
+
+# headers RELEASE VERSION: of a kernel whose linux-kbuild has no version in its name, as that of 6.1.
+headers() {
+	deb "linux-headers-$1" "$2" "linux-headers-$1-common (= $2), linux-kbuild-1.0 (>= $2)"
+	deb "linux-headers-$1-common" "$2"
+}
+
+# bases: the sources that the lab has once stock.sh is done.
+bases() {
+	with "$@" kernel/stock.sh sh -c 'git --git-dir=build/git for-each-ref --format="%(refname)" refs/base | paste -sd " "'
+}
+
+for release in 1.0.6-amd64=1.0-1 1.0.7-amd64=1.0-0~x1; do
+	kernel "${release%=*}" "${release#*=}" CONFIG_KVM_AMD=m "CONFIG_GCC_VERSION=${gcc}0200"
+	headers "${release%=*}" "${release#*=}"
+done
+package linux-source-1.0 '1.0-0~x1' "$t/mirror"
+expect 3 "linux-headers-1.0.6-amd64.* failed" "a kernel without linux-kbuild" bases RELEASE=1.0.6-amd64
+# A host that runs the newest kernel, and one that runs the one before, with the first command of a lab that has nothing yet.
+rm -rf build/git build/src build/tree build/stock
+deb linux-kbuild-1.0 1.0-3
+deb linux-kbuild-1.0 1.0-2
+expect 0 "^refs/base/1.0-1.0-0_x1$" "RELEASE of an older source, first" bases RELEASE=1.0.7-amd64
+expect 0 "^refs/base/1.0 refs/base/1.0-1.0-0_x1$" "RELEASE of the source that the lab would take, first" bases RELEASE=1.0.6-amd64
+report "the next newer linux-kbuild was taken and named" "$(sed -n 's/^  NOTE    linux-kbuild-1.0 is 1.0-2: 1.0-1 is .*/yes/p' "$t/out")"

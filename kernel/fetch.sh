@@ -31,12 +31,6 @@ try() {
 	fi
 }
 
-# lists_empty: true on a machine on which apt-get update never ran.
-lists_empty() {
-	_lists=$(apt-config shell _l Dir::State::lists/d | cut -d"'" -f2)
-	[ -z "$(find "$_lists" -maxdepth 1 -name '*_Packages*' 2>/dev/null)" ]
-}
-
 # clear_line: takes the "..." line off a terminal.
 clear_line() {
 	[ ! -t 2 ] || printf '\r\033[K' >&2

@@ -36,12 +36,21 @@ alone() {
 	flock 6
 }
 
-# get NAME: that package, in $version, in build/pkg; sets file.
+# get NAME [VERSION]: that package, in $version unless told, in build/pkg; sets file.
 get() {
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb")
+	set -- "$1" "${2:-$version}"
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${2}_*.deb")
 	[ -z "$file" ] || return 0
-	download "$1" "$version" >>"$log" 2>&1 || return 1
-	file=$(find build/pkg -maxdepth 1 -name "${1}_${version}_*.deb")
+	download "$1" "$2" >>"$log" 2>&1 || return 1
+	file=$(find build/pkg -maxdepth 1 -name "${1}_${2}_*.deb")
+}
+
+# source_package: the kernel's source in build/pkg. The one that the series was written on is also looked for in the pool.
+source_package() {
+	[ ! -f "$(deb_of "$version")" ] || return 0
+	_t=$(tenths)
+	download "$PACKAGE" "$version" >>"$log" 2>&1 || { [ "$version" = "$VERSION" ] && kernel/pinned.sh 2>>"$log"; } || return
+	say FETCH "$PACKAGE $version  $(took "$_t")" >&2
 }
 
 # unpack NAME...: these packages, in the root of the kernel.
@@ -77,11 +86,28 @@ fetch_image() {
 	[ -f "$dir/config" ] || { echo "linux-image-$release has no configuration where others have it"; return 1; }
 }
 
+# tools NAME: linux-kbuild. That of 6.1 has no version in its name, so that apt's lists know the newest only. It serves older
+# kernels of that name, too: their headers depend on "this version or a newer one".
+tools() {
+	rm -f "$dir/note"
+	if ! get "$1"; then
+		_newer=$(apt apt-cache madison "$1" | cut -d'|' -f2 | tr -d ' ' | sort -V | while read -r _v; do
+			! dpkg --compare-versions "$_v" gt "$version" || echo "$_v"
+		done | head -n 1)
+		{ [ -n "$_newer" ] && get "$1" "$_newer"; } ||
+			{ echo "no $1 $version, nor a newer one, from this machine's Debian mirror (log: $log)"; return 1; }
+		echo "$1 is $_newer: $version is not to be had any more, and its tools serve this kernel as well" >"$dir/note"
+	fi
+	dpkg-deb -x "$file" "$root"
+}
+
 # fetch_headers: what building a module for that kernel takes.
 fetch_headers() {
 	alone
 	unpack "linux-headers-$release"
+	_kbuild=$(depends 'linux-kbuild-[^ ]*')
 	# shellcheck disable=SC2046 # one word a package
-	unpack $(depends 'linux-headers-[^ ]*-common[^ ]*') $(depends 'linux-kbuild-[^ ]*')
+	unpack $(depends 'linux-headers-[^ ]*-common[^ ]*')
+	tools "$_kbuild"
 	echo "$release $version" >"$dir/version"
 }

@@ -40,6 +40,12 @@ fit() {
 		die 2 "$release was built by gcc $_gcc, as its modules have to be, and there is no gcc-$_gcc here: $(gcc --version | head -n 1)"
 }
 
+# look: sets found to the kernel that is asked for.
+look() {
+	found=$(image)
+	[ -n "$found" ]
+}
+
 [ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
 # Modules for a host take no emulator, unless they are tried.
 case $1.${TRY:-} in
@@ -52,14 +58,14 @@ mkdir -p build/log build/pkg
 # The lab's source says which kernel, unless the kernel says which source.
 need_store
 have=$(base_release)
-if [ -z "$RELEASE" ]; then
+if [ -n "$RELEASE" ]; then
+	export UPDATE=''
+else
 	will_do "$have" || have=$(flock build/pkg.lock kernel/fetch.sh)
-	LAB_RELEASE=$have
 fi
 alone
-found=$(image)
-[ -n "$found" ] || { open_private >>"$log" 2>&1 && found=$(image); } || :
-[ -n "$found" ] ||
+look || { update_lists >>"$log" 2>&1 && look; } ||
+	{ open_private >>"$log" 2>&1 && look; } ||
 	die 2 "no linux-image-${RELEASE:-*-$FLAVOUR of version $have} from this machine's Debian mirror (log: $log)"
 release=${found% *} version=${found#* }
 dir=build/stock/$release root=build/stock/$release/root
@@ -67,12 +73,14 @@ if [ ! -e "$dir/version" ]; then
 	stage FETCH "linux-image-$release $version" fetch_image >&2
 fi
 fit
+LAB_RELEASE=$version
 if [ "$version" != "$have" ]; then
-	# Another source than the lab has: beside it.
-	export LAB_ID="$BASE-$version"
-	LAB_RELEASE=$version
-	[ -f "$(deb_of "$version")" ] || download "$PACKAGE" "$version" >>"$log" 2>&1 ||
-		die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
+	# It becomes the lab's own source where that has none that will do; else it is beside it, by a name that git takes for any version.
+	if will_do "$have" || ! will_do "$version"; then
+		LAB_ID=$BASE-$(echo "$version" | sed -E 's/[^A-Za-z0-9.+-]|\.(\.+|$|lock$)/_/g')
+		export LAB_ID
+	fi
+	source_package || die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
 fi
 exec 6>&-
 export STOCK="$release" LAB_RELEASE
@@ -88,6 +96,7 @@ if [ ! -e "$dir/version" ]; then
 	trap wait EXIT
 fi
 kernel/source.sh
-[ -z "$headers" ] || wait "$headers" || exit 3
+[ -z "$headers" ] || wait "$headers" || die 3 "linux-headers-$release, or what they depend on: FETCH failed, as said above"
+[ -z "$headers" ] || [ ! -s "$dir/note" ] || say NOTE "$(cat "$dir/note")"
 trap - INT TERM HUP EXIT
 exec "$@"

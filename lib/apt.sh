@@ -23,6 +23,17 @@ apt() {
 	LC_ALL=C "$_tool" "$@"
 }
 
+# lists_empty: true on a machine on which apt-get update never ran.
+lists_empty() {
+	_lists=$(apt-config shell _l Dir::State::lists/d | cut -d"'" -f2)
+	[ -z "$(find "$_lists" -maxdepth 1 -name '*_Packages*' 2>/dev/null)" ]
+}
+
+# update_lists: apt's, by root, on a machine that has none.
+update_lists() {
+	[ "$(id -u)" = 0 ] && lists_empty && apt-get -q update
+}
+
 # deb_of VERSION: where that version's package file is kept.
 deb_of() {
 	echo "build/pkg/${PACKAGE}_${1}_all.deb"
@@ -83,4 +94,12 @@ open_private() {
 	mkdir -p "$private/lists/partial" "$private/cache/archives/partial"
 	echo "$_line" >"$private/sources.list"
 	apt apt-get -q -o APT::Update::Error-Mode=any update
+}
+
+# releases: the cloud kernels of $BASE that apt knows, as uname -r says them, whose source it has in the same version; newest last.
+releases() {
+	apt apt-cache dumpavail | awk -v base="$BASE." -v sources="$(apt apt-cache madison "$PACKAGE" | cut -d'|' -f2 | paste -sd ' ')" '
+		BEGIN { n = split(sources, s); while (n) have[s[n--]] }
+		/^Package: / { name = $2; sub(/^linux-image-/, "", name); sub(/-unsigned$/, "", name) }
+		/^Version: / && index(name, base) == 1 && name ~ /-cloud-amd64$/ && $2 in have { print $2, name }' | sort -uV | cut -d' ' -f2
 }
