@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh - the kernel's rules for the patches of a series, one result line a rule; 1 if any is broken.
 # Usage: [BASE=6.12] review/lint.sh    (without BASE: every series that has patches)
-# Needs unpacked bases (make tree) for checkpatch and for telling functions from other names; fetches what is missing of its own.
+# Takes the bases' sources, for telling functions from other names, and that of the newest base, whose checkpatch judges all.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -72,9 +72,6 @@ lint() {
 	for patch in "$dir"/[0-9]*.patch; do
 		split "$patch" "$tmp/${patch##*/}"
 	done
-	src=build/src/$BASE
-	checker=$(newest_source)
-	[ -d "$src" ] || src=$checker
 	rule "numbers without gaps" "make export BASE=$BASE" numbering
 	rule "C1 subject: KVM: <topic>: Summary, unique" "$reword" subject
 	rule "C2 description, 75 columns" "$reword" body
@@ -86,12 +83,10 @@ lint() {
 	rule "Fixes:" "$reword" fixes
 	rule "C13 the fix in 100 lines" "split it, or make it smaller, in build/tree; then make export BASE=$BASE" size
 	cover
-	if [ ! -f "$checker/scripts/checkpatch.pl" ]; then
-		echo "no source tree with checkpatch" >"$tmp.bad"
-		result "checkpatch" "make tree BASE=$BASE"
-		return
-	fi
+	_newest=$(find series -name '[0-9]*.patch' | cut -d/ -f2 | sort -V | tail -n 1)
+	BASE=$_newest kernel/source.sh
 	tip=$(kernel/tree.sh --tip)
+	src=build/src/$BASE checker=build/src/$_newest
 	rule "what shows that a tree has it" "mend $dir/there, which has a patch's number first" signs
 	rule "C4 functions with ()" "$reword" functions
 	: >"$tmp.err"
