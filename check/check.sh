@@ -51,6 +51,19 @@ own_kernel() {
 	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh
 }
 
+# first_commands: that of the README for a host that is affected, and one that judges patches. The base is the last of this release,
+# as its versions have a "~".
+first_commands() {
+	_base=$(kernels_of "$(codename)" | sed 's/.* //') _code=0
+	if [ -n "$_base" ]; then
+		check/first.sh --modules 1 "$_base" || _code=$?
+	else
+		echo "ok - first in a clone: make modules # SKIP this is neither Debian 12 nor 13"
+	fi
+	check/first.sh make lint BASE="${_base:-6.12}" || _code=$?
+	return "$_code"
+}
+
 # no_bare_system: why none can be made, or nothing.
 no_bare_system() {
 	if [ -n "${LAB_FRESH:-}" ]; then
@@ -113,6 +126,7 @@ all() {
 	# shellcheck disable=SC2086 # a list
 	boots $here
 	part "Debian's kernel" own_kernel
+	part "first in a clone" first_commands
 	if [ -n "$why" ]; then
 		echo "ok - a bare system # SKIP $why" | tee -a "$results"
 	else

@@ -3,7 +3,7 @@
 # fresh.sh - the README's commands on a bare Debian: debootstrap's minbase and make, nothing else. Needs root.
 # Usage: [SUITE=bookworm|trixie] [BASE=6.12] check/fresh.sh [--compile | --boot | COMMAND...]
 #   without SUITE  both, one after the other
-#   COMMAND        this one alone, on what the last run has left in lab/
+#   COMMAND        this one alone, on what the last run has left in lab/; "check/first.sh COMMAND" in a copy without that
 #   --compile      what make check has time for, on the release that this machine is not: the lab's programs, and the selftests
 #                  of all bases with -Werror
 #   --boot         what follows there, in the same root/: all that check.sh boots, for the base whose kernel only that release has
@@ -115,23 +115,35 @@ boot() {
 	grep -E '^(not )?ok ' "$_log" || :
 }
 
-# all: README's two commands, and each of the others with its own packages only.
+# all: README's two commands, and each of the others as the first one in a clone, with its own packages only.
 all() {
-	try "make run BASE=$BASE" make run BASE="$BASE"
 	try "make check" make check
 	for _base in $(kernels_of "$suite"); do
-		try "make stock BASE=$_base" make stock BASE="$_base"
-		try "make modules BASE=$_base" make modules TRY=1 FLAVOUR=cloud-amd64 BASE="$_base"
+		try "make modules BASE=$_base, the newest two" check/first.sh --modules 2 "$_base"
 	done
-	try "make stock FLAVOUR=amd64" make stock FLAVOUR=amd64 BASE="$BASE"
 	try "deps.sh shell" sh -euc 'lib/deps.sh shell; busybox true'
-	try "make tree export" make tree export BASE="$BASE"
-	try "make port" make port FROM=6.12 BASE=6.1 PATCH=0003
-	for _command in lint compare send-check caps migrate nested "probe BOOT=1" "mutants MUTANTS=vector-9" \
-			"fuzz COUNT=20000" quilt; do
+	while read -r _command; do
 		# shellcheck disable=SC2086 # a list
-		try "make $_command" make $_command BASE="$BASE"
-	done
+		try "make $_command" check/first.sh make $_command
+	done <<-EOT
+		run BASE=$BASE
+		$(kernels_of "$suite" | sed 's/\([^ ]*\) */stock BASE=\1\nmodules TRY=1 FLAVOUR=cloud-amd64 BASE=\1\n/g')
+		stock FLAVOUR=amd64 BASE=$BASE
+		tree export BASE=$BASE
+		port FROM=6.12 BASE=6.1 PATCH=0003
+		rebase BASE=6.1
+		lint BASE=$BASE
+		compare
+		send-check BASE=$BASE
+		quilt BASE=$BASE
+		probe
+		probe BOOT=1 BASE=$BASE
+		caps STOCK=1 BASE=$BASE
+		migrate STOCK=1 BASE=$BASE
+		nested STOCK=1 BASE=$BASE
+		mutants STOCK=1 BASE=$BASE MUTANTS=vector-9
+		fuzz STOCK=1 BASE=$BASE COUNT=20000
+	EOT
 }
 
 # again: the command that was asked for.
