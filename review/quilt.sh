@@ -58,12 +58,19 @@ unpack() {
 	fi
 }
 
+# dep3 PATCH: it, with the header that Debian wants (DEP-3): Origin is the commit of mainline that it is based on.
+dep3() {
+	_of=$(sed -n 's/^Based on commits\{0,1\} \([0-9a-f]\{40\}\).*/backport, commit:\1/p' "$1")
+	sed "0,/^\$/s/^\$/Origin: ${_of:-other}\nForwarded: no\n/" "$1"
+}
+
 # push_series: quilt puts what it imports on top of what is applied, so each is pushed before the next; dpkg-source
 # refuses a patch that applies with fuzz only.
 push_series() {
 	cd "$linux"
 	for patch in $fix; do
-		quilt import -P "bugfix/x86/${patch##*/}" "$top/$patch"
+		dep3 "$top/$patch" >"$dir/patch"
+		quilt import -P "bugfix/x86/${patch##*/}" "$dir/patch"
 		quilt push --fuzz=0
 	done
 }
