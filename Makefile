@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
+export BASE ACCEL KERNEL KUT TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 # STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
 with	= $(if $(STOCK),kernel/stock.sh )proof/$(1)
@@ -32,6 +32,7 @@ help:
 	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
 	@echo '  make migrate saves L2 with an event pending, restores it into a fresh VM with another CPUID'
 	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
+	@echo '  make kut     KVM-unit-tests of SVM, of the checkout KUT, on BASE without and with the series, case by case'
 	@echo '  make bench   what the check costs in instructions; writes series/BASE/bench and the table in README.md'
 	@echo '  make probe   build/lab/probe: does the KVM of a host check? (BOOT=1: tried on BASE without and with the series)'
 	@echo
@@ -49,6 +50,7 @@ help:
 	@echo 'Settings, with their values now:'
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
+	@echo '  KUT=$(KUT)          a checkout of kvm-unit-tests, for make kut'
 	@echo '  ACCEL=$(ACCEL)     tcg; kvm on an AMD machine with nested SVM; bochs (BOCHS=): another emulator, for run, stock, probe and caps'
 	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
 	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0, but for make nested: KVM_AMD="npt=0 vgif=0"'
@@ -95,6 +97,9 @@ migrate:
 nested:
 	@$(call with,nested.sh)
 
+kut:
+	@$(call with,kut.sh)
+
 bench:
 	@proof/bench.sh
 
@@ -135,4 +140,4 @@ fresh:
 clean:
 	@kernel/clean.sh
 
-.PHONY: help run stock modules shell caps mutants fuzz migrate nested bench probe check tree export rebase port compare lint send-check quilt fresh clean
+.PHONY: help run stock modules shell caps mutants fuzz migrate nested kut bench probe check tree export rebase port compare lint send-check quilt fresh clean
