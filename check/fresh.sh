@@ -27,7 +27,7 @@ code=0
 # bare: a Debian of $suite.
 bare() {
 	rm -rf "$dir/bare" "$dir/bare.tmp"
-	debootstrap --variant=minbase --include=make --keyring="$(keyring)" "$suite" "$dir/bare.tmp" "$(mirror "$suite")"
+	debian "$suite" "$dir/bare.tmp" make
 	sources "$suite" "$suite-updates" "$suite-security" >"$dir/bare.tmp/etc/apt/sources.list"
 	apt-config dump | grep -iE '^Acquire::[a-z]+::proxy' >"$dir/bare.tmp/etc/apt/apt.conf.d/90proxy" || :
 	cp /etc/resolv.conf /etc/hosts "$dir/bare.tmp/etc/"
@@ -121,6 +121,7 @@ all() {
 	for _base in $(kernels_of "$suite"); do
 		try "make modules BASE=$_base, the newest two" check/first.sh --modules 2 "$_base"
 	done
+	try "make run_tests in a bare Debian" check/first.sh env BASE="$BASE" kernel/stock.sh proof/run-tests.sh
 	try "deps.sh shell" sh -euc 'lib/deps.sh shell; busybox true'
 	while read -r _command; do
 		# shellcheck disable=SC2086 # a list

@@ -103,3 +103,8 @@ releases() {
 		/^Package: / { name = $2; sub(/^linux-image-/, "", name); sub(/-unsigned$/, "", name) }
 		/^Version: / && index(name, base) == 1 && name ~ /-cloud-amd64$/ && $2 in have { print $2, name }' | sort -uV | cut -d' ' -f2
 }
+
+# debian SUITE FOLDER PACKAGE,...: a bare system of that release, from this machine's own mirror and keys, with these packages.
+debian() {
+	debootstrap --variant=minbase --include="$3" --keyring="$(keyring)" "$1" "$2" "$(mirror "$1")"
+}
