@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# migrate.sh - a vCPU that runs L2 is saved, an event edited into its nested state, and all of it restored into a fresh VM.
+# migrate.sh - a vCPU that runs L2 is saved, an event edited into its nested state, and all of it restored into a fresh VM; and
+# what is saved in the moment in which KVM has taken an event back, as it is.
 # Usage: [BASE=6.12] [KERNEL=/linux] proof/migrate.sh
 # Boots guest/l1/migrate/ on the base without and with the series, each on a KVM with neither SHSTK nor SEV-ES and, by way
 # of kernel/caps, with both. Prints what became of the events, and KTAP. Exit: as run.sh.

@@ -5,8 +5,10 @@
  * A vCPU that runs L2 is saved. An event is edited into the saved EVENTINJ, and
  * the state is restored into a fresh VM, as a VMM does it: with each CPUID,
  * with CPUID set before and after the nested state, and with another CPUID
- * afterwards. Then L2 and L1 run to their end. At last L1 injects events that
- * it has to see arrive while its VM migrates again and again.
+ * afterwards. Then L2 and L1 run to their end. The same with nothing edited: L1
+ * injects the event, KVM takes it back when it is about to enter L2, and in this
+ * moment the vCPU is saved. At last L1 injects events that it has to see arrive
+ * while its VM migrates again and again.
  *
  * Usage: migrate [none|shstk|sev_es|both]
  * The argument is what KVM has to support: something else is an error.
@@ -48,22 +50,26 @@ struct event {
 	u32 event_inj;
 };
 
+#define NR_WITHOUT_V	3	/* the last of the events */
+
 static struct event events[64];
 static unsigned int nr_events;
 
 enum result {
-	WRONG, EINVALID, ARRIVED, NO_EVENT, INVALID, ACCEPTED, NR_RESULTS
+	WRONG, EINVALID, ARRIVED, NO_EVENT, INVALID, ACCEPTED, UNMIGRATABLE, NR_RESULTS
 };
 
 static const char * const result_names[NR_RESULTS] = {
 	[WRONG] = "WRONG", [EINVALID] = "EINVAL", [ARRIVED] = "arrives",
 	[NO_EVENT] = "no-event", [INVALID] = "invalid", [ACCEPTED] = "accepted",
+	[UNMIGRATABLE] = "KVM_SET_VCPU_EVENTS fails",
 };
 
 static struct snapshot saved;
 static struct caps supported;
 static unsigned int cases, failures, lost;
 static int sregs_without_cpuid;
+static int at_vmrun, at_entry;	/* breakpoints */
 static bool nrips;
 static char why[256];
 
@@ -418,6 +424,107 @@ static void test_changed_cpuid(const struct event *event)
 		       event->name, err ? strerror(err) : "succeeds", result_names[result]);
 }
 
+/* KVM_GET_VCPU_EVENTS says that KVM has this event to inject: all but soft ones and #VC. */
+static bool reported(const struct snapshot *s, u32 event_inj)
+{
+	switch ((event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT) {
+	case TYPE_INTR:
+		return s->events.interrupt.injected &&
+		       s->events.interrupt.nr == vector_of(event_inj);
+	case TYPE_NMI:
+		return s->events.nmi.injected;
+	case TYPE_EXEPT:
+		return s->events.exception.injected &&
+		       s->events.exception.nr == vector_of(event_inj);
+	default:
+		return false;
+	}
+}
+
+/*
+ * L1's VMRUN with the event, which KVM has put into vmcb02 and, as a signal is
+ * pending when it is about to enter L2, taken out of it again.
+ */
+static enum result take_back(struct vm *vm, u32 event_inj, struct snapshot *s)
+{
+	const struct vmcb_control *control = &nested_vmcb(s)->control;
+	struct kvm_regs start;
+
+	vm_create(vm, cpuids[BOTH].caps);
+	vm_start(vm, l1_runs_l2, event_inj);
+	must(vm, KVM_GET_REGS, &start);
+	if (!run_up_to(vm, at_vmrun))
+		return wrong("KVM_RUN did not end at VMRUN");
+	save(vm, s);
+	if (!(s->nested.flags & KVM_STATE_NESTED_GUEST_MODE))
+		return EINVALID;
+	if (!run_up_to(vm, at_entry))
+		return wrong("KVM_RUN did not end where KVM enters L2");
+	save(vm, s);
+	save_memory(s, start.rsp);
+	if (!(s->nested.flags & KVM_STATE_NESTED_RUN_PENDING) ||
+	    (control->event_inj ^ event_inj) & ~EVENT_INJ_RSVD)
+		return wrong("nested state has EVENTINJ %#x, flags %#x", control->event_inj,
+			     s->nested.flags);
+	return ACCEPTED;
+}
+
+/* As saved, into a fresh VM, with what KVM_SET_VCPU_EVENTS sets before or after nested state. */
+static enum result restore_as_saved(u32 event_inj, struct snapshot *s, bool events_first)
+{
+	enum result result = WRONG;
+	struct vm vm;
+	int err;
+
+	vm_create(&vm, cpuids[BOTH].caps);
+	for (int n = 0; n < MAX_TRIES; n++) {
+		restore_sregs(&vm, s);
+		err = events_first ? try_the_rest(&vm, s) : 0;
+		result = set_nested_state(&vm, s);
+		if (!events_first && result == ACCEPTED)
+			err = try_the_rest(&vm, s);
+		if (err)
+			result = UNMIGRATABLE;
+		if (result != ACCEPTED)
+			break;
+		result = run_to_the_end(&vm, event_inj);
+		if (result != NO_EVENT || !may_get_lost(event_inj))
+			break;
+		lost++;
+	}
+	vm_destroy(&vm);
+	return result;
+}
+
+static void test_taken_back(const struct event *event)
+{
+	enum result result, other, here = EINVALID;
+	static struct snapshot s;
+	const char *in_events = "-";
+	unsigned int before;
+	char row[128];
+	struct vm vm;
+
+	result = take_back(&vm, event->event_inj, &s);
+	before = lost;
+	if (result == ACCEPTED) {
+		in_events = reported(&s, event->event_inj) ? "yes" : "no";
+		/* Of what goes wrong in the VM that nobody has saved, nobody is told. */
+		here = run_to_the_end(&vm, event->event_inj);
+		why[0] = '\0';
+		other = restore_as_saved(event->event_inj, &s, true);
+		result = restore_as_saved(event->event_inj, &s, false);
+		if (result == ARRIVED && other != result)
+			result = wrong("%s, but with KVM_SET_VCPU_EVENTS first: %s",
+				       result_names[result], result_names[other]);
+	}
+	vm_destroy(&vm);
+	snprintf(row, sizeof(row), " %-9s %-9s %s%s", in_events, result_names[here],
+		 result_names[result], lost == before ? "" : ", but not at once");
+	print_row(event, row);
+	judge("taken-back", event, cpuids[BOTH].caps, "", result);
+}
+
 /* What a signal that comes just before KVM_RUN has to stop, too. */
 static struct kvm_run *volatile running;
 
@@ -574,6 +681,7 @@ int main(int argc, char *argv[])
 {
 	static const unsigned int changed[] = { 4 + 13, 4 + 21, 4 + 29 };
 	const char *unusable, *kvm = NULL;
+	unsigned int nr_taken_back;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	unusable = vm_unusable();
@@ -592,7 +700,11 @@ int main(int argc, char *argv[])
 	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
 
 	make_events();
-	printf("TAP version 13\n1..%u\n", nr_events * NR_CPUIDS * 2 + 3 + 1);
+	at_vmrun = breakpoint_at("nested_svm_vmrun");
+	at_entry = breakpoint_at("svm_prepare_switch_to_guest");
+	nr_taken_back = at_entry < 0 ? 0 : nr_events - NR_WITHOUT_V;
+	printf("TAP version 13\n1..%u\n",
+	       nr_events * NR_CPUIDS * 2 + 3 + (nr_taken_back ?: 1) + 1);
 	save_l2();
 	printf("# | KVM supports %-22sCPUID has                               nested state\n", kvm);
 	printf("# | event                              none      shstk     sev_es    both      before CPUID\n");
@@ -603,6 +715,14 @@ int main(int argc, char *argv[])
 	       sregs_without_cpuid ? strerror(sregs_without_cpuid) : "succeeds");
 	for (int i = 0; i < 3; i++)
 		test_changed_cpuid(&events[changed[i]]);
+	printf("# | taken back before L2 was entered%s\n",
+	       at_entry < 0 ? ": not tried, the kernel has no KPROBES" :
+			      "   reported  goes on   restored");
+	if (at_entry < 0)
+		report_case(true, "taken-back # SKIP the kernel has no KPROBES");
+	for (unsigned int i = 0; i < nr_taken_back; i++)
+		test_taken_back(&events[i]);
+	print_row(NULL, "");
 	test_live();
 	printf("# | %u cases, %u failed; %u times a soft event or #VC had to be restored again, as KVM lost it\n",
 	       cases, failures, lost);

@@ -44,22 +44,33 @@ static bool l2_is_at_its_end(struct vmcb *vmcb)
 	       vmcb->save.rip == (u64)l2_paused && vmcb->save.rsp == L2_STACK_TOP;
 }
 
-void l1_runs_l2(u64 arg)
+static void set_event(u32 event_inj)
+{
+	vmcb12.save.rip = (u64)l2_paused;
+	vmcb12.control.next_rip = (u64)l2_paused;
+	vmcb12.control.event_inj = event_inj;
+	vmcb12.control.event_inj_err = event_inj & EVENT_INJ_EV ? ERROR_CODE : 0;
+}
+
+void l1_runs_l2(u64 event_inj)
 {
 	u64 end = L1_NO_EVENT;
 
-	(void)arg;
 	l1_init_vmcb(&vmcb12, false);
 	vmcb12.save.rip = (u64)l2_pause;
+	if (event_inj)
+		set_event(event_inj);
 	vmrun(&vmcb12);
 
 	if (!l2_is_at_its_end(&vmcb12)) {
 		end = L1_ARRIVED;
-		/* QEMU 7.2 has the high half of the exit code wrong. */
-		if ((u32)vmcb12.control.exit_code == (u32)EXIT_INVALID)
+		/* QEMU 7.2 has the high half of the exit code wrong, and RIP, too. */
+		if ((u32)vmcb12.control.exit_code == (u32)EXIT_INVALID) {
 			end = L1_INVALID;
-		else if (!l1_return_from_handler(&vmcb12))
+			vmcb12.save.rip = (u64)l2_paused;
+		} else if (!l1_return_from_handler(&vmcb12)) {
 			end = L1_LOST_WAY;
+		}
 		vmcb12.control.clean = 0;
 		vmcb12.control.event_inj = 0;
 		if (end != L1_LOST_WAY) {
@@ -85,13 +96,10 @@ void l1_injects(u64 arg)
 	for (u64 i = 0; !seen.stop; i++) {
 		u32 event = live_events[i % 4];
 
-		vmcb12.save.rip = (u64)l2_paused;
 		vmcb12.save.rsp = L2_STACK_TOP;
 		vmcb12.control.clean = 0;
 		vmcb12.control.int_state = 0;
-		vmcb12.control.next_rip = (u64)l2_paused;
-		vmcb12.control.event_inj = event;
-		vmcb12.control.event_inj_err = event & EVENT_INJ_EV ? ERROR_CODE : 0;
+		set_event(event);
 		seen.injected = seen.injected + 1;
 		vmrun(&vmcb12);
 		if (l1_return_from_handler(&vmcb12) &&
@@ -136,13 +144,20 @@ void restore_sregs(struct vm *vm, struct snapshot *s)
 		die("KVM_SET_SREGS");
 }
 
-void restore_the_rest(struct vm *vm, struct snapshot *s)
+int try_the_rest(struct vm *vm, struct snapshot *s)
 {
 	must(vm, KVM_SET_REGS, &s->regs);
 	if (ioctl(vm->vcpu, KVM_SET_MSRS, &s->msrs) != 1)
 		die("KVM_SET_MSRS: VM_HSAVE_PA");
-	must(vm, KVM_SET_VCPU_EVENTS, &s->events);
 	must(vm, KVM_SET_DEBUGREGS, &s->debugregs);
+	return ioctl(vm->vcpu, KVM_SET_VCPU_EVENTS, &s->events) ? errno : 0;
+}
+
+void restore_the_rest(struct vm *vm, struct snapshot *s)
+{
+	errno = try_the_rest(vm, s);
+	if (errno)
+		die("KVM_SET_VCPU_EVENTS");
 }
 
 /*

@@ -35,8 +35,11 @@ extern const u8 l2_pause[], l2_paused[];
 /* Events that KVM is able to take back whenever it has to: none may get lost. */
 extern const u32 live_events[4];
 
-/* One L2, which is saved while it runs; events without end, until seen.stop. */
-void l1_runs_l2(u64 arg);
+/*
+ * One L2, which is saved while it runs, or before that if it has an event to get;
+ * events without end, until seen.stop.
+ */
+void l1_runs_l2(u64 event_inj);
 void l1_injects(u64 arg);
 
 struct snapshot {
@@ -66,8 +69,16 @@ void save(struct vm *vm, struct snapshot *s);
 int try_sregs(struct vm *vm, struct snapshot *s);
 void restore_sregs(struct vm *vm, struct snapshot *s);
 void restore_the_rest(struct vm *vm, struct snapshot *s);
+/* The last of it, which KVM may refuse: 0 or errno. */
+int try_the_rest(struct vm *vm, struct snapshot *s);
 /* All VMs have the program as their memory: what L1 has changed of it. */
 void save_memory(struct snapshot *s, u64 top_of_stack);
 void restore_memory(void);
 /* KVM_RUN up to what L1 or L2 has to say, with the OUT behind it. */
 enum vm_exit run(struct vm *vm);
+/*
+ * At a function of KVM, -1 if the kernel has no KPROBES; KVM_RUN up to there, false
+ * if it did not come so far.
+ */
+int breakpoint_at(const char *function);
+bool run_up_to(struct vm *vm, int breakpoint);

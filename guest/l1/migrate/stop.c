@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN, stopped at a place in KVM: a breakpoint of perf's in the kernel, at a
+ * function that the vCPU comes by with interrupts on. The signal is there when
+ * the function goes on.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "vcpu.h"
+
+static volatile sig_atomic_t stopped;
+
+static void on_breakpoint(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+static u64 address_of(const char *function)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	unsigned long long address = 0, a;
+	char line[512], name[256];
+
+	while (f && !address && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%llx %*c %255s", &a, name) == 2 && !strcmp(name, function))
+			address = a;
+	if (f)
+		fclose(f);
+	errno = 0;
+	if (!address)
+		die("/proc/kallsyms has no address of %s()", function);
+	return address;
+}
+
+int breakpoint_at(const char *function)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr), .disabled = 1,
+		.bp_type = HW_BREAKPOINT_X, .bp_len = sizeof(long),
+		.bp_addr = address_of(function), .sample_period = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	sigaction(SIGIO, &(struct sigaction) { .sa_handler = on_breakpoint }, NULL);
+	/* Without kprobes, no place in the kernel is fit for a breakpoint. */
+	if (fd < 0 && errno == EINVAL)
+		return -1;
+	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_ASYNC))
+		die("a breakpoint at %s()", function);
+	return fd;
+}
+
+bool run_up_to(struct vm *vm, int breakpoint)
+{
+	enum vm_exit end;
+
+	stopped = 0;
+	/* It counts down from one, and is off then. */
+	if (ioctl(breakpoint, PERF_EVENT_IOC_REFRESH, 1))
+		die("PERF_EVENT_IOC_REFRESH");
+	alarm(SECONDS);
+	end = vm_run(vm);
+	alarm(0);
+	return end == VM_SIGNAL && stopped;
+}
