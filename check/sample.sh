@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# sample.sh - README.md quotes a part of what make run prints for 6.12, or make stock: is it what they print now?
+# Usage: check/sample.sh [--write] REPORT    e.g. build/run/6.12/last/report; --write renews the quotation
+
+set -eu
+cd "$(dirname "$0")/.."
+write='' sample=build/check.sample
+[ "${1:-}" != --write ] || { write=1; shift; }
+grep -qs '^PASS: ' "${1:-}" || { echo "sample: '${1:-}' is no report of a make run that was good" >&2; exit 2; }
+
+# The legend, the rows of interest of the first matrix, the tests and the verdict; nothing that a machine may have its own of.
+{
+	echo '```'
+	sed -n '/^refused: by KVM/,/^$/p' "$1"
+	sed -n '/^Verdicts, none:/,/^$/p' "$1" |
+		grep -E '^Verdicts|without the series|^  type|^[* ] (1 reserved|3 exception (6|9|20|21|29|32-255) |4 software)'
+	echo '    ...'
+	echo
+	sed -n '/^svm_nested_event_inj_test$/,/^$/p; /^PASS: /p' "$1" | grep -v ' skipped: '
+	echo '```'
+} >"$sample"
+
+quoted() {
+	sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d'
+}
+
+if [ -n "$write" ]; then
+	sed -i -e '/^<!-- make run/,/^<!-- end -->$/{ //!d; }' -e "/^<!-- make run/r $sample" README.md
+fi
+if quoted | diff - "$sample"; then
+	echo "ok - README.md has what make run prints"
+else
+	echo "not ok - README.md has what make run prints: check/sample.sh --write build/run/6.12/last/report, or that of make stock"
+	exit 1
+fi
