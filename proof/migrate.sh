@@ -20,7 +20,7 @@ export CPU
 
 # make_image base|patched none|both: what KVM is made to support, and what the program demands that it does.
 make_image() {
-	echo "120 migrate $2" >"$run/suite"
+	echo "$((120 * slower)) migrate $2" >"$run/suite"
 	case $2 in
 	none) image "$1" "$1.$2" ;;
 	both) image "$1" "$1.$2" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1 ;;
