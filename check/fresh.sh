@@ -130,6 +130,7 @@ all() {
 		run BASE=$BASE
 		$(kernels_of "$suite" | sed 's/\([^ ]*\) */stock BASE=\1\nmodules TRY=1 FLAVOUR=cloud-amd64 BASE=\1\n/g')
 		stock FLAVOUR=amd64 BASE=$BASE
+		stock ACCEL=bochs BASE=$BASE
 		tree export BASE=$BASE
 		port FROM=6.12 BASE=6.1 PATCH=0003
 		rebase BASE=6.1
