@@ -95,9 +95,16 @@ sources() {
 	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
 	mkdir -p "$common/virt"
 	ln -sfn "$stock/src/virt/kvm" "$common/virt/kvm"
-	for _h in $(store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include); do
-		store show "$commit:$_h" >"$stock/header"
-		cmp -s "$stock/header" "$common/$_h" || cp "$stock/header" "$common/$_h"
+	# Those that are newer than the package were another series'.
+	{
+		store diff --name-only "refs/base/$ID" "$commit" -- include arch/x86/include
+		(cd "$common" && find include arch/x86/include -type f -newer "$stock/version")
+	} | sort -u | while read -r _h; do
+		if ! store show "$commit:$_h" >"$stock/header" 2>/dev/null; then
+			rm "$common/$_h"
+		elif ! cmp -s "$stock/header" "$common/$_h"; then
+			cp "$stock/header" "$common/$_h"
+		fi
 	done
 }
 
