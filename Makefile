@@ -26,6 +26,7 @@ help:
 	@echo 'Proofs (proof/; docs/proof.md):'
 	@echo '  make stock   the same on Debian'\''s own kernel, as shipped and with its KVM modules rebuilt (FLAVOUR=, RELEASE=)'
 	@echo '  make modules KVM'\''s modules with the series for a host that runs RELEASE (RELEASE=$$(uname -r); TRY=1: tried in a guest)'
+	@echo '  make livepatch  the same as a live patch, for a host whose VMs cannot stop (RELEASE=, TRY=1)'
 	@echo '  make shell   a shell in the patched kernel, the tests in /tests'
 	@echo '  make caps    #CP and #VC on a KVM that supports SHSTK and SEV-ES, in all combinations'
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
@@ -82,8 +83,8 @@ stock:
 	@kernel/stock.sh proof/run.sh
 
 # BASE is no kernel, and this one's release is for who names none.
-modules:
-	@$(if $(filter command,$(origin BASE)),$(if $(RELEASE)$(FLAVOUR),,echo "modules: which kernel of $(BASE)? RELEASE=..., as uname -r says it on the host, or FLAVOUR=amd64" >&2; exit 2;)) proof/modules.sh
+modules livepatch:
+	@$(if $(filter command,$(origin BASE)),$(if $(RELEASE)$(FLAVOUR),,echo "$@: which kernel of $(BASE)? RELEASE=..., as uname -r says it on the host, or FLAVOUR=amd64" >&2; exit 2;)) proof/modules.sh $(if $(filter livepatch,$@),--live)
 
 mutants:
 	@$(call with,mutants.sh)
@@ -140,4 +141,4 @@ fresh:
 clean:
 	@kernel/clean.sh
 
-.PHONY: help run stock modules shell caps mutants fuzz migrate nested kut bench probe check tree export rebase port compare lint send-check quilt fresh clean
+.PHONY: help run stock modules livepatch shell caps mutants fuzz migrate nested kut bench probe check tree export rebase port compare lint send-check quilt fresh clean

@@ -41,14 +41,15 @@ tables() {
 	done
 }
 
-# own_kernel: KVM's modules for the kernel of this machine's release, installed and removed in a guest with it.
+# own_kernel: KVM's modules for the kernel of this machine's release, and the live patch, installed and removed in a guest with it.
 own_kernel() {
 	_base=$(kernels_of "$(codename)" | cut -d' ' -f1)
 	if [ -z "$_base" ]; then
 		echo "ok - modules for a host # SKIP this is neither Debian 12 nor 13"
 		return
 	fi
-	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh
+	BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh &&
+		BASE=$_base FLAVOUR=cloud-amd64 TRY=1 proof/modules.sh --live
 }
 
 # first_commands: that of the README for a host that is affected, and one that judges patches. The base is the last of this release,

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh - what a boot needs, from the lab's own worktree build/src/$ID to build/out/$ID.
-# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|mutant|caps|tests|strict-tests
+# Usage: [BASE=6.12] [KERNEL=/linux] [DEBUG=1] kernel/build.sh base|patched|livepatch|mutant|caps|tests|strict-tests
 #   base, patched  vmlinux (ACCEL=bochs: bzImage, too), kvm's modules and kernel/caps, without and with what is in build/tree/$ID now
 #   mutant         kvm's modules of patched alone, in place of those in build/out/$VARIANT/mutant, with $MUTATION, a script of sed,
 #                  in nested.c; 9 if that changes nothing, 8 if it does not build
+#   livepatch      kernel/livepatch for Debian's own kernel
 #   caps           kernel/caps for Debian's own kernel; the lab's base and patched have it
 #   tests          from the same tree, the series' own selftest, of the others in kernel/suite those that TEST names ("all": every
 #                  one), and those that were built before
@@ -152,7 +153,7 @@ input() {
 }
 
 # Debian's own kernel is there already.
-case ${STOCK:+stock}.$what in stock.base | stock.patched | stock.mutant | stock.caps) exec kernel/stock-build.sh "$what" ;; esac
+case ${STOCK:+stock}.$what in stock.base | stock.patched | stock.livepatch | stock.mutant | stock.caps) exec kernel/stock-build.sh "$what" ;; esac
 lock
 case $what in
 base) commit=$(id_of "refs/base/$ID") ;;

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-build.sh - the modules of Debian's kernel $STOCK, out of what stock.sh has unpacked, in build/out/$VARIANT.
-# Usage: STOCK=RELEASE kernel/stock-build.sh base|patched|mutant|caps    (called by build.sh)
+# Usage: STOCK=RELEASE kernel/stock-build.sh base|patched|livepatch|mutant|caps    (called by build.sh)
 #   base     the image and its modules as shipped
 #   patched  the image, and KVM's modules made of what is in build/tree/$ID, with the image's headers, configuration and compiler
+#   livepatch  what patched changes of nested.c, as a live patch of the image's kvm-amd
 #   mutant   KVM's modules alone, as build.sh has it
 #   caps     kernel/caps, for those guests that load it
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one. LAB_MODULES: kvm-intel, too, if it is to be rebuilt.
@@ -149,7 +150,8 @@ input() {
 	cat "$stock/version"
 	case $what in
 	caps) sha256sum kernel/caps/* ;;
-	patched)
+	livepatch | patched)
+		[ "$what" = patched ] || sha256sum kernel/livepatch/* kernel/stock-livepatch.sh
 		wanted
 		store rev-parse "$commit:arch/x86" "$commit:virt/kvm" "$commit:include"
 		;;
@@ -157,7 +159,7 @@ input() {
 }
 
 lock
-case $what in patched | mutant) commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)} ;; esac
+case $what in patched | livepatch | mutant) commit=${LAB_SNAPSHOT:-$(kernel/tree.sh --snapshot)} ;; esac
 case $what in
 base) make_out SHIPPED "$STOCK" shipped ;;
 caps) make_out CAPS "$STOCK" caps ;;
@@ -165,5 +167,16 @@ mutant) mutant ;;
 patched)
 	kernel/stock-build.sh base
 	make_out MODULES "$STOCK  $(wanted)" rebuilt
+	;;
+livepatch)
+	# shellcheck source=kernel/stock-livepatch.sh
+	. kernel/stock-livepatch.sh
+	kernel/stock-build.sh base
+	# What comes after the last patch to nested.c (7.3: traces) is none of its business.
+	commit=$(store log -1 --format=%H "refs/base/$ID..$commit" -- arch/x86/kvm/svm/nested.c)
+	[ -n "$commit" ] || die 2 "series/$BASE does not touch nested.c"
+	stage MODULES "$STOCK  kvm-amd, to compare" compare
+	choose
+	make_out LIVE "$STOCK  $(echo "$functions" | paste -sd ' ' -)" livepatch
 	;;
 esac

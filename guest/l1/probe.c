@@ -7,9 +7,10 @@
  * V=1 is tried on VMRUN, with L2 in 64-bit and in compatibility mode, and in
  * KVM_SET_NESTED_STATE, where no CPU can answer for KVM.
  *
- * Usage: probe [-m]
+ * Usage: probe [-m | -k]
  *   -m  the verdicts for every CPUID, in the form that the judge reads: for none of
  *       #CP's and #VC's features all, for the others those on exceptions
+ *   -k  tries all of it again, in the same VMs, for each line that it reads
  *
  * Exit: 0 checked, 1 not checked, 3 hardware only, 4 the probe cannot tell,
  * 2 an error; with -m 0, or 2.
@@ -47,6 +48,8 @@ static struct vmcb vmcb12 __attribute__((aligned(4096)));
 static volatile u8 verdicts[NR_PATHS][NR_ENCODINGS];
 /* What to try: all, or exceptions only. */
 static bool exceptions_only;
+/* The VMs stay, for the next time. */
+static bool keep;
 
 static bool is_tried(u32 encoding)
 {
@@ -141,14 +144,24 @@ static void run(struct vm *vm, const char *what)
 		die("%s: KVM_RUN ended with exit reason %u", what, vm->run->exit_reason);
 }
 
+static void leave(struct vm *vm)
+{
+	if (keep)
+		return;
+	vm_destroy(vm);
+	vm->run = NULL;
+}
+
 static void sweep_vmrun(struct caps caps, enum path path)
 {
-	struct vm vm;
+	static struct vm vms[NR_PATHS];
+	struct vm *vm = &vms[path];
 
-	vm_create(&vm, caps);
-	vm_start(&vm, l1_sweep, path);
-	run(&vm, "VMRUN");
-	vm_destroy(&vm);
+	if (!vm->run)
+		vm_create(vm, caps);
+	vm_start(vm, l1_sweep, path);
+	run(vm, "VMRUN");
+	leave(vm);
 }
 
 static void sweep_state(struct caps caps)
@@ -158,15 +171,17 @@ static void sweep_state(struct caps caps)
 		u8 size[NESTED_STATE_SIZE];
 	} nested;
 	struct vmcb *vmcb = (struct vmcb *)nested.state.data.svm[0].vmcb12;
-	struct vm vm;
+	static struct vm vm;
 
-	vm_create(&vm, caps);
-	vm_start(&vm, l1_run_l2, 0);
-	run(&vm, "L2");
-	vm_get_nested_state(&vm, &nested.state);
-	errno = 0;
-	if (!(nested.state.flags & KVM_STATE_NESTED_GUEST_MODE))
-		die("KVM_GET_NESTED_STATE does not see L2");
+	if (!vm.run) {
+		vm_create(&vm, caps);
+		vm_start(&vm, l1_run_l2, 0);
+		run(&vm, "L2");
+		vm_get_nested_state(&vm, &nested.state);
+		errno = 0;
+		if (!(nested.state.flags & KVM_STATE_NESTED_GUEST_MODE))
+			die("KVM_GET_NESTED_STATE does not see L2");
+	}
 
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		int err;
@@ -177,7 +192,7 @@ static void sweep_state(struct caps caps)
 		err = vm_set_nested_state(&vm, &nested.state);
 		verdicts[STATE][i] = !err ? ACCEPTED : err == EINVAL ? EINVALID : WRONG;
 	}
-	vm_destroy(&vm);
+	leave(&vm);
 }
 
 /* EV makes no difference; if it does, that is wrong. */
@@ -371,12 +386,14 @@ int main(int argc, char *argv[])
 	struct caps caps = { 0 }, supported;
 	enum exit_code code, more;
 	bool for_judge = argc == 2 && !strcmp(argv[1], "-m");
+	char line[80];
 	struct utsname name;
 	const char *why;
 
+	keep = argc == 2 && !strcmp(argv[1], "-k");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	errno = 0;
-	if (argc > 1 && !for_judge)
+	if (argc > 1 && !for_judge && !keep)
 		die("no arguments; exit: 0 checked, 1 not checked, 3 hardware only, 4 unclear, 2 error");
 	why = vm_unusable();
 	errno = 0;
@@ -386,6 +403,11 @@ int main(int argc, char *argv[])
 
 	if (for_judge)
 		return matrix_for_judge();
+
+	while (keep && fgets(line, sizeof(line), stdin))
+		printf("\n%s\n", words[judge(caps)]);
+	if (keep)
+		return 0;
 
 	uname(&name);
 	supported = vm_supported_caps();
