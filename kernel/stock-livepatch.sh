@@ -14,14 +14,15 @@ plain() {
 	esac
 }
 
-# code FILE: its functions, one a line, without what moves when others grow: addresses, and places among strings.
+# code FILE: its functions, one a line, without what moves when others grow: addresses, and places among strings and data.
 code() {
 	objdump -dr --no-show-raw-insn "$1" | awk '
 		/^[0-9a-f]+ <.*>:$/ { if (name) print name, code; name = substr($2, 2, length($2) - 3); code = ""; next }
 		name && NF {
 			sub(/^[ \t]*[0-9a-f]+:[ \t]*/, "")
 			gsub(/ +[0-9a-f]+ </, " <")
-			gsub(/[ \t]\.(rodata|text|LC)[A-Za-z0-9._]*([-+]0x[0-9a-f]+)?/, " .")
+			gsub(/<[^>]*\.cold[^>]*>/, "<cold>")
+			gsub(/[ \t]\.(rodata|text|data|bss|LC)[A-Za-z0-9._]*([-+]0x[0-9a-f]+)?/, " .")
 			code = code ";" $0
 		}
 		END { print name, code }' | sort

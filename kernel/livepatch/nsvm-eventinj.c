@@ -40,14 +40,20 @@ static struct klp_object objects[] = {
 
 static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objects };
 
-__visible int __init init_module(void)
+/* Else -fwhole-program leaves them out. */
+extern __visible typeof(init_module) init_module;
+extern __visible typeof(cleanup_module) cleanup_module;
+
+static int __init start(void)
 {
 	return klp_enable_patch(&patch);
 }
+module_init(start);
 
-__visible void __exit cleanup_module(void)
+static void __exit end(void)
 {
 }
+module_exit(end);
 
 MODULE_DESCRIPTION("KVM: nSVM: consistency checks for EVENTINJ on nested VMRUN, as a live patch");
 MODULE_LICENSE("GPL");
