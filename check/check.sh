@@ -88,7 +88,7 @@ boots() {
 all() {
 	why=$(no_bare_system) here=''
 	# shellcheck disable=SC2046 # one word, or none
-	lib/deps.sh tree build run check clang docs send stock $([ -n "$why" ] || echo fresh) || exit
+	lib/deps.sh tree package build run check clang docs send stock $([ -n "$why" ] || echo fresh) || exit
 	ACCEL=bochs lib/deps.sh run || exit
 	# What only the other release has a kernel of is booted there, and no kernel has to be compiled for it.
 	LAB_ELSEWHERE=''

@@ -122,6 +122,7 @@ all() {
 		try "make modules BASE=$_base, the newest two" check/first.sh --modules 2 "$_base"
 	done
 	try "make run_tests in a bare Debian" check/first.sh env BASE="$BASE" kernel/stock.sh proof/run-tests.sh
+	not_debian
 	try "deps.sh shell" sh -euc 'lib/deps.sh shell; busybox true'
 	while read -r _command; do
 		# shellcheck disable=SC2086 # a list
@@ -148,6 +149,18 @@ all() {
 	EOT
 }
 
+# not_debian: with the tools, and neither dpkg nor apt.
+not_debian() {
+	# shellcheck disable=SC2016 # the shell in there expands it
+	try "make tree, lint, export, probe, run KERNEL= without dpkg and apt" sh -euc '
+		lib/deps.sh tree package build run check
+		make tree BASE=6.12
+		check/tests-kernel.sh /tmp/linux
+		rm -r /usr/bin/dpkg* /usr/bin/apt* /usr/lib/apt /var/lib/dpkg
+		make tree lint export probe BASE=6.12
+		make run BASE=6.12 KERNEL=/tmp/linux'
+}
+
 # again: the command that was asked for.
 again() {
 	try "$*" "$@"
@@ -167,7 +180,8 @@ case ${1:-} in
 esac
 [ -z "$KERNEL" ] || die 2 "a bare system has no tree of yours: leave KERNEL out"
 can_mount || die 3 "a bare system takes root and the right to mount: sudo make fresh"
-lib/deps.sh tree fresh
+need_debian "make fresh"
+lib/deps.sh tree package fresh
 mkdir -p build/log build/pkg
 [ -z "$(git status --porcelain -uno)" ] || say NOTE "a clone has what is committed, and not your changes"
 for suite in $suites; do

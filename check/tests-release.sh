@@ -52,7 +52,7 @@ afresh
 cp "$pinned" "$deb"
 expect 0 "2 patches on linux-source-1.0 1.0-1 " "another name, and the right package at hand" other_name kernel/tree.sh
 expect 3 "^deps: UPDATE apt's lists failed" "deps where apt answers for another name" \
-	env PATH="$t/root:$PATH" ANSWERS=qemu-system-misc lib/deps.sh run
+	env PATH="$t/root:$t/bin:$t/less" ANSWERS=qemu-system-misc lib/deps.sh run
 
 # Of a machine that is set up for no security suite.
 sed s/SUITE=none/SUITE=none-security/ series/1.0/base >series/bad/base

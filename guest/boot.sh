@@ -50,7 +50,7 @@ need_nested_svm() {
 
 qemu=${QEMU:-qemu-system-x86_64} emulator=QEMU tty=ttyS0
 [ "${ACCEL:=tcg}" = bochs ] || command -v "$qemu" >/dev/null ||
-	die 4 "$qemu: not found; apt-get install qemu-system-x86"
+	die 4 "$qemu: not found; QEMU names another"
 
 case $ACCEL in
 tcg)

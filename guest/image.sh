@@ -57,9 +57,8 @@ add_program() {
 
 # add_shell ROOT: busybox, and a link for each of its commands.
 add_shell() {
-	mkdir -p "$1/bin"
-	cp /bin/busybox "$1/bin/"
-	/bin/busybox --list | while read -r name; do
+	add_program "$1" "$(command -v busybox)" bin/busybox 2>/dev/null
+	busybox --list | while read -r name; do
 		[ "$name" = busybox ] || ln -s busybox "$1/bin/$name"
 	done
 }

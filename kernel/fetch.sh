@@ -23,7 +23,7 @@ try() {
 	from=$1
 	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | candidate "$PACKAGE")
 	[ -n "$version" ] || return 1
-	[ -n "$any" ] || dpkg --compare-versions "$version" ge "$VERSION" || return 1
+	[ -n "$any" ] || at_least "$version" "$VERSION" || return 1
 	if [ -f "$(deb_of "$version")" ]; then
 		from="build/pkg, fetched earlier"
 	else
@@ -46,7 +46,7 @@ t=$(tenths)
 [ ! -t 2 ] || printf '  FETCH   %s ...' "$PACKAGE" >&2
 if [ -z "${UPDATE:-}" ] && try "apt"; then
 	:
-elif [ "$(id -u)" = 0 ] && { [ -n "${UPDATE:-}$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
+elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && { [ -n "${UPDATE:-}$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
      try "apt, after an update"; then
 	:
 elif open_private >>"$log" 2>&1 && try "$SUITE, by an apt state of our own"; then
@@ -57,6 +57,7 @@ else
 	clear_line
 	version=$(find build/pkg -maxdepth 1 -name "${PACKAGE}_*_all.deb" | sort -V | tail -n 1 | cut -d_ -f2)
 	[ -n "$version" ] || {
+		need_debian "BASE=$BASE without KERNEL"
 		tail -n 20 "$log" >&2
 		die 3 "no $PACKAGE from this machine's Debian mirror (log: $log). Is the network up? \
 A kernel git tree of yours does as well: KERNEL=/path/to/linux"

@@ -43,6 +43,7 @@ pinned() {
 	from_pool && is_pinned
 }
 
+is_pinned || need_debian "To compare bytes on $PACKAGE $VERSION"
 mkdir -p build/log build/pkg
 t=$(tenths)
 pinned >"$log" 2>&1 ||

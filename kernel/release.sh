@@ -27,7 +27,7 @@ touched() {
 
 # extract: those files become a commit whose message says what it was made of.
 extract() {
-	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
+	unpacked "$deb" | tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
 		tar -xf - -C "$dir/tree" --strip-components=1 --wildcards --no-wildcards-match-slash -T "$dir/files"
 	GIT_INDEX_FILE=$dir/index store --work-tree="$dir/tree" add -f "$dir/tree"
 	store commit-tree -F "$dir/message" "$(GIT_INDEX_FILE=$dir/index store write-tree)" >"$dir/commit"

@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 # shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-lib/deps.sh tree
+# shellcheck disable=SC2046 # a word, or none
+lib/deps.sh tree $([ -n "$KERNEL" ] || will_do "$(base_release)" || echo package)
 lock
 
 src=build/src/$ID
@@ -23,7 +24,7 @@ import() {
 	none=$(store commit-tree -m none "$(store mktree </dev/null)")
 	new_worktree "$src.tmp" "$none"
 	sed -n "/^[^#]/s|^|$PACKAGE/|p" kernel/source.exclude >"$src.exclude"
-	dpkg-deb --fsys-tarfile "build/pkg/${PACKAGE}_${version}_all.deb" |
+	unpacked "build/pkg/${PACKAGE}_${version}_all.deb" |
 		tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
 		tar -xf - -C "$src.tmp" --strip-components=1 --anchored --exclude-from="$src.exclude"
 	rm "$src.exclude"

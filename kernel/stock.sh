@@ -47,10 +47,11 @@ look() {
 }
 
 [ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
+need_debian "A kernel of Debian's"
 # Modules for a host take no emulator, unless they are tried.
 case $1.${TRY:-} in
-proof/modules.sh.) lib/deps.sh tree build stock ;;
-*) lib/deps.sh tree build run stock ;;
+proof/modules.sh.) lib/deps.sh tree package build stock ;;
+*) lib/deps.sh tree package build run stock ;;
 esac
 lock
 mkdir -p build/log build/pkg

@@ -13,7 +13,8 @@
 kbuild() {
 	_src=$1 _obj=$2
 	shift 2
-	make -C "$_src" O="$_obj" -j"$(nproc)" PYTHON3=/usr/bin/python3 "$@"
+	[ ! -x /usr/bin/python3 ] || set -- PYTHON3=/usr/bin/python3 "$@"
+	make -C "$_src" O="$_obj" -j"$(nproc)" "$@"
 }
 
 # series_objects BASE TIP: the objects of KVM's C files that the series touches between these commits, one a line; there are some.

@@ -30,6 +30,12 @@ elsewhere() {
 	kernels_of "$(other_release)" | tr ' ' '\n' | grep -vxF -e "$(kernels_of "$(codename)" | tr ' ' '\n')" || :
 }
 
+# need_debian WHAT: dies where there is no apt, or no dpkg.
+need_debian() {
+	{ command -v apt-get && command -v dpkg-deb; } >/dev/null ||
+		die 3 "$1 takes Debian's packages, and there is no apt or no dpkg here; a kernel tree of yours does without: make run KERNEL=/path/to/linux"
+}
+
 # candidate PACKAGE: the version that apt would take, out of "apt-cache policy PACKAGE" on standard input; nothing where there is
 # no package of that very name: Debian 13's apt then takes it for a pattern, and answers for another one.
 candidate() {

@@ -32,9 +32,23 @@ base_release() {
 	store log -1 --format=%s "refs/base/$ID" -- 2>/dev/null | cut -d' ' -f2
 }
 
+# at_least A B: true if a version of Debian's is B or newer; sort sees them as dpkg does, and is everywhere.
+at_least() {
+	[ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]
+}
+
+# unpacked DEB: the files in a package, as a tar archive.
+unpacked() {
+	if command -v dpkg-deb >/dev/null; then
+		dpkg-deb --fsys-tarfile "$1"
+	else
+		ar p "$1" data.tar.xz | xz -T0 -dc
+	fi
+}
+
 # will_do RELEASE: true if the series does not ask for a newer one, nor UPDATE for the newest.
 will_do() {
-	[ -n "$1" ] && [ -z "${UPDATE:-}" ] && dpkg --compare-versions "$1" ge "$VERSION"
+	[ -n "$1" ] && [ -z "${UPDATE:-}" ] && at_least "$1" "$VERSION"
 }
 
 # worktrees ARGS...: git worktree on the store, one at a time, as check.sh imports bases side by side.

@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 . lib/lib.sh
 need_base
 [ -z "$KERNEL" ] || die 2 "quilt works on Debian's packages: leave KERNEL out"
+need_debian "make quilt"
 top=$PWD
 dir=$top/build/quilt/$BASE
 linux=$dir/linux
@@ -89,7 +90,7 @@ build() {
 
 dsc=${DSC:-}
 [ -z "$dsc" ] || dsc=$(readlink -e "$dsc") || die 2 "DSC=$DSC: there is no such file"
-lib/deps.sh tree build quilt
+lib/deps.sh tree package build quilt
 lock
 kernel/source.sh
 version=$(base_release)

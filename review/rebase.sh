@@ -36,12 +36,12 @@ texts() {
 
 [ -z "$KERNEL" ] || die 2 "a point release is one of the packaged base: leave KERNEL out"
 [ -n "$(patches)" ] || die 2 "series/$BASE has no patches"
-lib/deps.sh tree
+lib/deps.sh tree package
 lock
 need_store
 version=$(UPDATE=1 flock build/pkg.lock kernel/fetch.sh)
 unset UPDATE
-if ! dpkg --compare-versions "$version" gt "$VERSION"; then
+if at_least "$VERSION" "$version"; then
 	say NEWEST "series/$BASE is on $PACKAGE $VERSION, and there is none that is newer"
 	exit
 fi
