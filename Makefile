@@ -9,6 +9,10 @@ BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch)))
 export BASE ACCEL KERNEL KUT TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 # STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
+# A tree of the user's names the base that is nearest to it, unless the user does.
+ifeq ($(if $(KERNEL),$(origin BASE)),file)
+unexport BASE
+endif
 with	= $(if $(STOCK),kernel/stock.sh )proof/$(1)
 
 help:

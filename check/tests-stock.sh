@@ -56,6 +56,7 @@ kernel 1.0.2-cloud-amd64 1.0-2 "CONFIG_GCC_VERSION=${gcc}0200"
 kernel 1.0.3-amd64 1.0-1 CONFIG_KVM_AMD=y "CONFIG_GCC_VERSION=${gcc}0200"
 kernel 1.0.4-rt-amd64 1.0-4 CONFIG_KVM_AMD=m "CONFIG_GCC_VERSION=${gcc}0200"
 expect 2 "RELEASE=foo is not what uname -r says" "a RELEASE that is none" stock RELEASE=foo
+expect 2 "RELEASE=1.0.12-9-pve is no kernel of Debian's.*make run KERNEL=" "a RELEASE of another distribution" stock RELEASE=1.0.12-9-pve
 expect 2 "RELEASE=5.10.0-8-amd64: there is no series for 5.10" "a RELEASE without a series" stock RELEASE=5.10.0-8-amd64
 expect 2 "usage: kernel/stock.sh COMMAND" "Debian's kernel for no command" kernel/stock.sh
 expect 2 "leave KERNEL and DEBUG out" "make stock with KERNEL" stock KERNEL="$linux"

@@ -76,7 +76,7 @@ expect 2 "series/none has no patches" "a base without patches" on none kernel/tr
 expect 2 "KERNEL=/nonexistent is no git work tree" "KERNEL that does not exist" env KERNEL=/nonexistent kernel/tree.sh
 expect 2 "/empty is no git work tree" "KERNEL without git" env KERNEL="$t/empty" kernel/tree.sh
 expect 0 "1 patches on " "KERNEL in a folder with a space" on 1.0 kernel/tree.sh
-expect 2 "series/other/0001.*does not apply to .*my linux: patch failed: arch" "a patch that does not apply" on other kernel/tree.sh
+expect 2 "series/other/0001.*does not apply to .*my linux: patch failed: arch" "a patch that does not apply" on other kernel/tree.sh --apply
 echo dirt >>"$linux/Makefile"
 expect 2 "my linux has changes that no commit holds" "KERNEL with uncommitted changes" on 1.0 kernel/tree.sh
 (cd "$linux" && g checkout -q Makefile && g rm -q arch/x86/kvm/svm/nested.c && g commit -q -m none)

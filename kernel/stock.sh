@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || die 2 "usage: kernel/stock.sh COMMAND [ARGUMENT...]"
 # A release names its base.
 case ${RELEASE:-} in
+*.*[!4] | *.*[!d]64) die 2 "RELEASE=$RELEASE is no kernel of Debian's, whose names end in amd64: take its distribution's source \
+as a git tree: make run KERNEL=/path/to/it tries the series there (docs/stable.md), and its own build makes the modules" ;;
 *.*)
 	BASE=$(echo "$RELEASE" | cut -d. -f1,2)
 	[ -f "series/$BASE/base" ] || die 2 "RELEASE=$RELEASE: there is no series for $BASE"

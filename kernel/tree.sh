@@ -56,9 +56,34 @@ reset_tree() {
 	g -C "$tree" checkout -q -f -B "series/$ID" "$applied"
 }
 
+# what: is in the tree.
+what() {
+	echo "$ID  $(store rev-list --count "refs/base/$ID..$applied") patches on $(store log -1 --format=%s "refs/base/$ID")"
+}
+
+# merge_by_hand PATCH: leaves the tree, unless it holds work, in the middle of a git am of this patch and those that follow.
+merge_by_hand() {
+	! has_work || return 0
+	applied=$(sparse rev-parse HEAD)
+	_stuck=$1 _yet=''
+	set --
+	for _p in $(older) $(patches); do
+		[ "$_p" != "$_stuck" ] || _yet=yes
+		[ -z "$_yet" ] || there "$_p" "$fronted" || set -- "$@" "$(moved "$PWD/$_p")"
+	done
+	make_tree "$tree" "$applied"
+	record "$applied"
+	g -C "$tree" am -q --3way --committer-date-is-author-date "$@" >>"$log" 2>&1 || :
+	_why="$_why. It waits in $tree: merge it (git status), git add, git am --continue, then the same make again"
+}
+
 # series_tree: whatever state the tree is in, to the series as the files have it, or a reason why not.
 series_tree() {
-	what="$ID  $(left | wc -l) patches on $(store log -1 --format=%s "refs/base/$ID")"
+	by_hand=''
+	[ -z "$KERNEL" ] || by_hand=merge_by_hand
+	if [ -e "$tree/.git" ] && [ -e "$(g -C "$tree" rev-parse --absolute-git-dir)/rebase-apply/applying" ]; then
+		[ -n "${FORCE:-}" ] || die 2 "$tree is in the middle of git am: end it first (git status there), or FORCE=1"
+	fi
 	if [ ! -e "$tree/.git" ]; then
 		apply
 		# The folder may have been removed with commits on its branch.
@@ -67,18 +92,19 @@ series_tree() {
 		'' | "$applied" | "$(id_of "refs/applied/$ID")") ;;
 		*) keep "$_old" ;;
 		esac
-		stage TREE "$what" make_tree "$tree" "$applied"
+		stage TREE "$(what)" make_tree "$tree" "$applied"
 	elif [ -n "${FORCE:-}" ]; then
 		apply
 		if has_work; then
 			save
 		fi
-		stage TREE "$what, anew" reset_tree
+		stage TREE "$(what), anew" reset_tree
 	elif is_applied; then
 		if has_work; then
 			say TREE "$ID  with your work in $tree  (not exported)"
 		else
-			say TREE "$what"
+			applied=$(id_of "refs/applied/$ID")
+			say TREE "$(what)"
 		fi
 		return
 	else
@@ -91,7 +117,7 @@ the tree's work is saved under refs/saved/)"
 			[ "$ID" = "$BASE" ] || [ -n "$KERNEL" ] || _ways="Take what you want of it to build/tree/$BASE, and remove it"
 			die 2 "series/$BASE and $tree have both changed. $_ways"
 		else
-			stage TREE "$what, anew" reset_tree
+			stage TREE "$(what), anew" reset_tree
 		fi
 	fi
 	record "$applied"

@@ -73,6 +73,7 @@ table() {
 }
 
 # has NEED: true if it is there. Kernel and tests take Debian's python, as kbuild() has it.
+# shellcheck disable=SC2086 # /* is a pattern
 has() {
 	case $1 in
 	py:*)
@@ -82,7 +83,6 @@ has() {
 		;;
 	pl:*) perl -M"${1#pl:}" -e 1 ;;
 	git:*) [ -x "$(git --exec-path)/git-${1#git:}" ] ;;
-	# shellcheck disable=SC2086 # a pattern
 	/*) ! command -v apt-get || ls $1 ;;
 	*.h) echo "#include <$1>" | gcc -E -x c - ;;
 	-*) echo 'int main(void) { return 0; }' | gcc "$1" -o "$tmp" -x c - ;;

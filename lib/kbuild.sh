@@ -96,10 +96,18 @@ strict_test() {
 	make_selftests "$@" EXTRA_CFLAGS='-g0 -Werror' "$_own"
 }
 
-# check_config FRAGMENT CONFIG: fails, with their names, if options of the fragment did not reach the final
+# unknown SRC: options on standard input as the fragment has them, less those that a tree of the user's does not know.
+unknown() {
+	while IFS= read -r _option; do
+		_n=${_option#CONFIG_}
+		[ -n "$KERNEL" ] && ! g -C "$1" grep -qE "^(menu)?config ${_n%%=*}\$" -- '*Kconfig*' || echo "$_option"
+	done
+}
+
+# check_config FRAGMENT CONFIG SRC: fails, with their names, if options of the fragment did not reach the final
 # configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
 check_config() {
 	_lost=$(grep '^CONFIG_' "$1" | grep -vxF -f "$2" |
-		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" || :)
+		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" | unknown "$3" || :)
 	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
 }

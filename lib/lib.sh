@@ -93,9 +93,24 @@ make_out() {
 	mv "$out.tmp" "$out"
 }
 
+# nearest: the base for the release that the Makefile of KERNEL names, by SERVES_FROM of each; nothing if there is none.
+nearest() {
+	_is=$(git -C "$KERNEL" show HEAD:Makefile 2>/dev/null | sed -n 's/^\(VERSION\|PATCHLEVEL\) = //p' | paste -sd . -)
+	for _file in series/*/base; do
+		_from=$(sed -n 's/^SERVES_FROM=//p' "$_file")
+		[ -z "$_from" ] || ! at_least "$_is" "$_from" || echo "$_from $_file"
+	done | sort -V | tail -n 1 | cut -d/ -f2
+}
+
 # need_base: reads and checks series/$BASE/base; sets ID (the base's name under build/) and VARIANT with it.
 need_base() {
-	BASE=${BASE:-6.12} KERNEL=${KERNEL:-}
+	KERNEL=${KERNEL:-}
+	if [ -n "$KERNEL" ] && [ -z "${BASE:-}" ]; then
+		BASE=$(nearest)
+		[ -z "$BASE" ] || say NOTE "BASE=$BASE, which is nearest to the $(git -C "$KERNEL" show HEAD:Makefile |
+			sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' | paste -sd . -) of $KERNEL" >&2
+	fi
+	BASE=${BASE:-6.12}
 	_file=series/$BASE/base
 	case $BASE in
 	*/* | .*) _file= ;;
@@ -105,7 +120,7 @@ need_base() {
 	! grep -nvE '^(#.*|[A-Z0-9_]+=[A-Za-z0-9._~+/-]+|)$' "$_file" >&2 ||
 		die 2 "$_file: the lines above are not KEY=value"
 	# shellcheck disable=SC2034 # the scripts that source this use them
-	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' STANDS_FOR='' LACKS='' ALLOW='' DEBUG_IMAGE=''
+	PACKAGE='' VERSION='' SHA256='' SUITE='' TREE='' STANDS_FOR='' LACKS='' ALLOW='' ALONE='' DEBUG_IMAGE=''
 	# shellcheck source=/dev/null
 	. "./$_file"
 	for _key in PACKAGE VERSION SHA256 SUITE TREE STANDS_FOR; do

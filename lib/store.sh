@@ -149,6 +149,11 @@ newest_source() {
 	done | sort -V | tail -n 1
 }
 
+# older: what a tree of the user's may lack though all bases have it, one file a line.
+older() {
+	[ -z "$KERNEL" ] || find series/older -name '*.patch' 2>/dev/null | sort
+}
+
 # patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
 patches() {
 	find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort
@@ -165,7 +170,7 @@ selftests_of() {
 
 # series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.
 series_key() {
-	{ id_of "refs/base/$ID"; find "series/$BASE" -name there -exec cat {} +; patches | xargs -r cat; } | sha256sum | cut -d' ' -f1
+	{ id_of "refs/base/$ID"; find "series/$BASE" -name there -exec cat {} +; { older; patches; } | xargs -r cat; } | sha256sum | cut -d' ' -f1
 }
 
 # is_applied: neither the series files nor the base have changed since what is in refs/applied/$ID.
