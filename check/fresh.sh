@@ -133,7 +133,7 @@ all() {
 		stock FLAVOUR=amd64 BASE=$BASE
 		stock ACCEL=bochs BASE=$BASE
 		tree export BASE=$BASE
-		port FROM=6.12 BASE=6.1 PATCH=0003
+		port FROM=6.12 BASE=6.1 PATCH=0001
 		rebase BASE=6.1
 		lint BASE=$BASE
 		compare
