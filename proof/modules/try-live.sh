@@ -7,8 +7,11 @@
 set -u
 # shellcheck source=proof/modules/expect.sh
 . /tests/expect.sh
-events=/sys/kernel/tracing/events/kvm/kvm_nested_vmenter_failed/enable
-trace=/sys/kernel/tracing/trace
+tracing=/sys/kernel/tracing
+events=$tracing/events/kvm/kvm_nested_vmenter_failed/enable
+ours='^checked'
+# 7.3 checks as shipped, but not what the mode of L2 makes impossible.
+case $release in 7.3.*) before='64-bit mode: \(not \|cpu-\)refused' ours='64-bit mode: refused$' ;; esac
 
 # says WORDS: what the probe says now, in VMs that are as old as this guest.
 asked=0
@@ -19,7 +22,16 @@ says() {
 		kill -0 "$kept" || break
 		sleep 1
 	done
-	expect 0 "$1" tail -n 1 /said
+	expect 0 "$1" tail -n 4 /said
+}
+
+# named CODE: 0 if the tracepoint has named a rule of the new functions since the last time. It is read at rest: what runs would
+# overtake it.
+named() {
+	echo 0 >$tracing/tracing_on
+	expect "$1" '' grep -q FIRST_EXTERNAL_VECTOR $tracing/trace
+	echo >$tracing/trace
+	echo 1 >$tracing/tracing_on
 }
 
 # altered FROM TO CODE WORDS: with that in its place in the live patch.
@@ -41,23 +53,27 @@ until [ -e /idle ]; do probe -m; done >/busy 2>&1 &
 
 expect 2 'no live patch of ours' /ours/install --live --remove
 altered vermagic=. vermagic=0 2 "this host runs $release"
-altered 'npt_enabled,0' 'npt_unknown,0' 2 "symbol 'npt_unknown' not found"
-altered 'npt_enabled,0' '.LC0,00000000' 2 "unresolvable ambiguity for symbol '.LC0'"
-says "$before"
-
+# The first symbol that it asks for, whichever that is: another name, no longer than its own. What comes after the 0, nobody reads.
+klp='\(\.klp\.sym\.[a-z_]*\.\)'
+altered "$klp......" '\1none,0' 2 "symbol 'none' not found"
+altered "$klp......" '\1.LC0,0' 2 "unresolvable ambiguity for symbol '.LC0'"
 echo 1 >$events
+says "$before"
+named 1
+
 expect 0 '^live: ' /ours/install --live
 expect 0 0 cat /sys/kernel/livepatch/nsvm_eventinj/transition
-says '^checked'
-expect 0 '' grep -q FIRST_EXTERNAL_VECTOR $trace
+says "$ours"
 echo 0 >$events
-echo >$trace
-says '^checked'
-expect 1 '' grep -q FIRST_EXTERNAL_VECTOR $trace
+named 0
+says "$ours"
+named 1
 expect 2 'it is there already' /ours/install --live
 expect 2 'the live patch is in' /ours/install
 expect 0 'is out' /ours/install --live --remove
+echo 1 >$events
 says "$before"
+named 1
 expect 0 '' grep -qE '^matrix: ' /busy
 # Both end.
 touch /idle
@@ -73,7 +89,7 @@ expect 0 '' rmmod kvm_amd
 # Before kvm_amd, as at boot. 6.1 does not patch a module that comes again.
 expect 0 '^live: ' /ours/install --live
 expect 0 '' modprobe kvm_amd
-expect 0 '^checked' probe
+expect 0 "$ours" probe
 expect 0 '' rmmod kvm_amd
 case $release in
 6.1.*)
@@ -83,4 +99,4 @@ case $release in
 	;;
 esac
 expect 0 '' modprobe kvm_amd
-expect 0 '^checked' probe
+expect 0 "$ours" probe
