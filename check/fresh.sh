@@ -129,7 +129,7 @@ all() {
 		try "make $_command" check/first.sh make $_command
 	done <<-EOT
 		run BASE=$BASE
-		$(kernels_of "$suite" | sed 's/\([^ ]*\) */stock BASE=\1\nmodules TRY=1 FLAVOUR=cloud-amd64 BASE=\1\n/g')
+		$(kernels_of "$suite" | sed 's/\([^ ]*\) */stock BASE=\1\nmodules TRY=1 FLAVOUR=cloud-amd64 BASE=\1\nlivepatch TRY=1 FLAVOUR=cloud-amd64 BASE=\1\n/g')
 		stock FLAVOUR=amd64 BASE=$BASE
 		stock ACCEL=bochs BASE=$BASE
 		tree export BASE=$BASE
