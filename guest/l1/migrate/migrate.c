@@ -69,7 +69,8 @@ static struct snapshot saved;
 static struct caps supported;
 static unsigned int cases, failures, lost;
 static int sregs_without_cpuid;
-static int at_vmrun, at_entry;	/* breakpoints */
+static u64 at_vmrun, at_entry;	/* where KVM is stopped */
+static bool can_stop;
 static bool nrips;
 static char why[256];
 
@@ -700,9 +701,10 @@ int main(int argc, char *argv[])
 	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
 
 	make_events();
-	at_vmrun = breakpoint_at("nested_svm_vmrun");
-	at_entry = breakpoint_at("svm_prepare_switch_to_guest");
-	nr_taken_back = at_entry < 0 ? 0 : nr_events - NR_WITHOUT_V;
+	at_vmrun = address_of("nested_svm_vmrun");
+	at_entry = address_of("svm_prepare_switch_to_guest");
+	can_stop = can_stop_at(at_entry);
+	nr_taken_back = can_stop ? nr_events - NR_WITHOUT_V : 0;
 	printf("TAP version 13\n1..%u\n",
 	       nr_events * NR_CPUIDS * 2 + 3 + (nr_taken_back ?: 1) + 1);
 	save_l2();
@@ -716,9 +718,9 @@ int main(int argc, char *argv[])
 	for (int i = 0; i < 3; i++)
 		test_changed_cpuid(&events[changed[i]]);
 	printf("# | taken back before L2 was entered%s\n",
-	       at_entry < 0 ? ": not tried, the kernel has no KPROBES" :
-			      "   reported  goes on   restored");
-	if (at_entry < 0)
+	       can_stop ? "   reported  goes on   restored" :
+			  ": not tried, the kernel has no KPROBES");
+	if (!can_stop)
 		report_case(true, "taken-back # SKIP the kernel has no KPROBES");
 	for (unsigned int i = 0; i < nr_taken_back; i++)
 		test_taken_back(&events[i]);

@@ -25,7 +25,7 @@ static void on_breakpoint(int signal)
 	stopped = 1;
 }
 
-static u64 address_of(const char *function)
+u64 address_of(const char *function)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
 	unsigned long long address = 0, a;
@@ -42,34 +42,45 @@ static u64 address_of(const char *function)
 	return address;
 }
 
-int breakpoint_at(const char *function)
+static int open_breakpoint(u64 address)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr), .disabled = 1,
 		.bp_type = HW_BREAKPOINT_X, .bp_len = sizeof(long),
-		.bp_addr = address_of(function), .sample_period = 1,
+		.bp_addr = address, .sample_period = 1,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 
-	sigaction(SIGIO, &(struct sigaction) { .sa_handler = on_breakpoint }, NULL);
-	/* Without kprobes, no place in the kernel is fit for a breakpoint. */
-	if (fd < 0 && errno == EINVAL)
-		return -1;
-	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_ASYNC))
-		die("a breakpoint at %s()", function);
-	return fd;
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-bool run_up_to(struct vm *vm, int breakpoint)
+bool can_stop_at(u64 address)
 {
+	int fd = open_breakpoint(address);
+
+	/* Without kprobes, no place in the kernel is fit for a breakpoint. */
+	if (fd < 0 && errno == EINVAL)
+		return false;
+	if (fd < 0)
+		die("a breakpoint of perf's in KVM");
+	close(fd);
+	return true;
+}
+
+bool run_up_to(struct vm *vm, u64 address)
+{
+	/* A new one each time: one that has stopped KVM_RUN does not do so again in 7.3. */
+	int fd = open_breakpoint(address);
 	enum vm_exit end;
 
+	sigaction(SIGIO, &(struct sigaction) { .sa_handler = on_breakpoint }, NULL);
 	stopped = 0;
 	/* It counts down from one, and is off then. */
-	if (ioctl(breakpoint, PERF_EVENT_IOC_REFRESH, 1))
-		die("PERF_EVENT_IOC_REFRESH");
+	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_ASYNC) ||
+	    ioctl(fd, PERF_EVENT_IOC_REFRESH, 1))
+		die("a breakpoint of perf's in KVM");
 	alarm(SECONDS);
 	end = vm_run(vm);
 	alarm(0);
+	close(fd);
 	return end == VM_SIGNAL && stopped;
 }

@@ -77,8 +77,9 @@ void restore_memory(void);
 /* KVM_RUN up to what L1 or L2 has to say, with the OUT behind it. */
 enum vm_exit run(struct vm *vm);
 /*
- * At a function of KVM, -1 if the kernel has no KPROBES; KVM_RUN up to there, false
- * if it did not come so far.
+ * A function of KVM; whether KVM_RUN can be stopped there, which takes KPROBES;
+ * KVM_RUN up to there, false if it did not come so far.
  */
-int breakpoint_at(const char *function);
-bool run_up_to(struct vm *vm, int breakpoint);
+u64 address_of(const char *function);
+bool can_stop_at(u64 address);
+bool run_up_to(struct vm *vm, u64 address);
