@@ -20,7 +20,9 @@ export CPU
 
 # make_image base|patched none|both: what KVM is made to support, and what the program demands that it does.
 make_image() {
-	echo "$((120 * slower)) migrate $2" >"$run/suite"
+	_mode=''
+	[ "$1" = base ] || ! grep -q '^event_inj_mode' "series/$BASE/red" || _mode=' mode'
+	echo "$((120 * slower)) migrate $2$_mode" >"$run/suite"
 	case $2 in
 	none) image "$1" "$1.$2" ;;
 	both) image "$1" "$1.$2" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1 ;;
