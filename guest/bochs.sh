@@ -48,6 +48,11 @@ esac
 export bochs debugger
 
 cd "$dir"
+# Interrupted, what runs here ends first: xorriso takes its time, Bochs ends when its terminal is gone.
+pids=''
+# shellcheck disable=SC2086 # a list
+trap '[ -z "$pids" ] || { kill $pids; wait $pids; } 2>/dev/null; rm -rf iso iso.img com1 com2' EXIT
+trap 'exit 130' INT TERM HUP
 rm -rf iso com1 com2 bochs.log
 mkdir iso
 ln -s "$vmlinuz" iso/linux
@@ -78,10 +83,6 @@ sound: waveoutdrv=dummy
 speaker: enabled=0
 END
 
-# Interrupted, what runs here ends with it; Bochs itself when its terminal is gone.
-pids=''
-trap 'rm -rf iso iso.img com1 com2; [ -z "$pids" ] || kill $pids 2>/dev/null' EXIT
-trap 'exit 130' INT TERM HUP
 socat -u PTY,raw,echo=0,link=com1,wait-slave,pty-interval=0.1 CREATE:console.log &
 ports=$! pids=$!
 socat -u PTY,raw,echo=0,link=com2,wait-slave,pty-interval=0.1 CREATE:report.ktap &
