@@ -5,7 +5,6 @@
 
 set -u
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 
 # tree: what boots later is the tree, so that it has to be what the files say.

@@ -6,12 +6,10 @@
 
 set -u
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 unset LAB_SNAPSHOT KERNEL KUT TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE FLAVOUR RELEASE TRY STOCK LAB_ELSEWHERE
 # Before anything of another one's is written to.
 lock
-# shellcheck source=check/parts.sh
 . check/parts.sh
 
 scripts_lint() {

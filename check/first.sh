@@ -8,7 +8,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 copy=build/first log=build/log/first.log
 failed=0
@@ -38,7 +37,6 @@ case ${1:-} in
 --modules)
 	BASE=$3
 	need_base
-	# shellcheck source=lib/apt.sh
 	. lib/apt.sh
 	mkdir -p build/log
 	{ update_lists || :; [ -n "$(releases)" ] || open_private; } >"$log" 2>&1 || :

@@ -15,11 +15,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 suites=${SUITE:-bookworm trixie}
 need_base
-# shellcheck source=lib/apt.sh
 . lib/apt.sh
 ID=fresh
 code=0

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # parts.sh - how check.sh runs its parts, one after the other or side by side, and what it makes of their "ok" and "not ok" lines.
 # Sourced by check.sh after lib.sh.
-# shellcheck shell=sh
 
 results=build/check.results failures=build/check.failures
 mkdir -p build/log

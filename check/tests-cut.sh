@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-cut.sh - the cases of tests.sh for what comes between: ctrl-C at any point of tree.sh, and a checkout that is copied.
 # Sourced by tests.sh in its small world, with the package of 1.0 in place.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # t: set by tests.sh
 
 # cut WHERE: tree.sh from nothing, ended as by ctrl-C when it comes to "git ... WHERE", then run to its end.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-deps.sh - the cases of tests.sh for machines that miss something, and for those that are not Debian.
 # Sourced by tests.sh in its small world, with the package of 1.0 at hand.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # t, deb, linux: set by tests.sh
 
 # missed PATTERN ID: what a user is told on a system of that name.

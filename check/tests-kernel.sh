@@ -7,7 +7,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 export BASE=6.12
 unset KERNEL LAB_SNAPSHOT FORCE UPDATE

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-port.sh - the cases of tests.sh for what goes from one base to another, and out of the house.
 # Sourced by tests.sh in its small world; there is a build/tree/1.0, and series/none has a base and no patches.
-# shellcheck shell=sh
 
 # conflict: a port onto a tree whose line 50 is another; it is left to be merged, and git takes it back.
 conflict() {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-rebase.sh - the cases of tests.sh for make rebase. A stand-in for run.sh gives the verdict.
 # Sourced by tests-release.sh, whose releases and functions it uses.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # t, linux, deb, pinned: set by tests.sh and what it sources
 
 # shellcheck disable=SC2016 # the stand-in expands it

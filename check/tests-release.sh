@@ -2,7 +2,6 @@
 # tests-release.sh - the cases of tests.sh for the release of the kernel: a package of another name, and point releases that
 # the series was not written on.
 # Sourced by tests.sh in its small world, at its end: every case begins with a lab that has nothing yet.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # t, linux and deb: set by tests.sh and tests-setup.sh
 
 # release VERSION SCRIPT: a release in $MIRROR whose nested.c a sed script has changed; its Makefile has a line more.
@@ -139,5 +138,4 @@ expect 2 "$refused" "the tree on a release with other context" kernel/tree.sh
 expect 2 "$refused" "export --check on a release with other context" kernel/export.sh --check
 expect 2 "$refused" "make tree on a release with other context, again" make tree
 
-# shellcheck source=check/tests-rebase.sh
 . check/tests-rebase.sh

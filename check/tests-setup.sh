@@ -2,7 +2,6 @@
 # tests-setup.sh - a small world for tests.sh, in the folder $t: a copy of the scripts, a kernel of three files, its
 # Debian package and its series, and stand-ins for the commands that would reach outside.
 # Sourced by tests.sh from the repository root; sets linux and deb.
-# shellcheck shell=sh
 # shellcheck disable=SC2016,SC2154 # single quotes: expanded by the stand-ins; t: set by tests.sh
 
 # program NAME: a stand-in from standard input; its folder is for the front of $PATH.

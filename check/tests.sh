@@ -7,7 +7,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 unset BASE KERNEL ACCEL TEST KVM_AMD TRACE NOISE FROM PATCH DSC FORCE UPDATE SUITE FLAVOUR RELEASE TRY V QEMU QEMU_ARGS BOCHS CPU LAB_LOCK MAKEFLAGS MAKELEVEL
 lib/deps.sh tree package build run stock
@@ -27,7 +26,6 @@ trap 'exit 130' INT TERM HUP
 # An empty folder in here must not pass for a part of this repository.
 export GIT_CEILING_DIRECTORIES="$t"
 failed=0
-# shellcheck source=check/tests-setup.sh
 . check/tests-setup.sh
 
 # theirs CODE: a hash of what is the user's: KERNEL and the series; where CODE is no success, the tree and branches, too.
@@ -86,7 +84,6 @@ g -C "$linux" reset -q --hard HEAD^
 expect 2 "SUITE=sid: bookworm or trixie" "a bare system of another release" env SUITE=sid check/fresh.sh
 expect 2 "leave KERNEL out" "a bare system with KERNEL" on 1.0 check/fresh.sh
 expect 3 "a bare system takes root.*: sudo make fresh" "a bare system as a user" env PATH="$t/user:$PATH" check/fresh.sh
-# shellcheck source=check/tests-deps.sh
 . check/tests-deps.sh
 mv "$deb" "$t/deb.good"
 expect 3 "no linux-source-1.0 from this machine's Debian mirror.*KERNEL=" "no package and no network" kernel/tree.sh
@@ -107,7 +104,6 @@ else
 fi
 
 cp "$t/deb.good" "$deb"
-# shellcheck source=check/tests-cut.sh
 . check/tests-cut.sh
 
 echo aside >>build/tree/1.0/Makefile
@@ -130,15 +126,11 @@ expect 0 "TREE    1.0  1 patches .*anew" "FORCE=1 on both changed" env FORCE=1 k
 expect 2 "put aside: refs/saved/1.0-.*make clean FORCE=1" "clean with work put aside" make clean
 expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref --format='%(refname)' refs/saved):new-file"
 
-# shellcheck source=check/tests-port.sh
 . check/tests-port.sh
 
-# shellcheck source=check/tests-stock.sh
 . check/tests-stock.sh
 
-# shellcheck source=check/tests-run.sh
 . check/tests-run.sh
 
-# shellcheck source=check/tests-release.sh
 . check/tests-release.sh
 exit $failed

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # image.sh - the initramfs of a guest: init, KVM's modules, the tests and programs of its suite, and what else a proof wants in it.
 # Sourced by vm.sh.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # out and run: vm.sh's
 
 # modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vm.sh - from what build.sh made to a guest: its programs, what has to be built, the boot; image.sh has the image.
 # Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run), caps_cpu, no_xsave.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # ID and VARIANT: set by need_base
 
 out=build/out/$VARIANT
@@ -205,5 +204,4 @@ side_by_side() {
 	done
 }
 
-# shellcheck source=guest/image.sh
 . guest/image.sh

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # judge.sh - what boots left behind becomes a verdict, by report.c, whose head comment has its modes and exit codes.
 # Sourced after lib.sh by the scripts of proof/.
-# shellcheck shell=sh
 
 # make_judge [COMMAND...]: compiles it, by a command that takes another, such as beside NAME.
 # shellcheck disable=SC2120 # proof/run.sh has one

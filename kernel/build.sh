@@ -17,9 +17,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
-# shellcheck source=kernel/vmlinux.sh
 . kernel/vmlinux.sh
 need_base
 what=${1:-}

@@ -5,7 +5,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 
 # kept: what commands have put aside, stashes and branches of the user's, and those of the trees whose tree was removed with

@@ -2,7 +2,6 @@
 # export-check.sh - export.sh --check: the round trip from the series to a tree and back, on the release that series/$BASE/base
 # names and on the one that the base is.
 # Sourced by export.sh; uses its format, compare, release and new.
-# shellcheck shell=sh
 # shellcheck disable=SC2154,SC2034 # set by export.sh and need_base; how is for export.sh
 
 # essence PATCH: what it has in common with itself on another release: all above the diff, and the diff's id. That is git

@@ -10,10 +10,8 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=kernel/export-check.sh
 . kernel/export-check.sh
 tree=build/tree/$ID
 new=build/export/$ID

@@ -8,10 +8,8 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=lib/apt.sh
 . lib/apt.sh
 log=build/log/$ID-fetch.log
 version=''

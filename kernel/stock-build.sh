@@ -12,7 +12,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
 what=$1
@@ -169,7 +168,6 @@ patched)
 	make_out MODULES "$STOCK  $(wanted)" rebuilt
 	;;
 livepatch)
-	# shellcheck source=kernel/stock-livepatch.sh
 	. kernel/stock-livepatch.sh
 	kernel/stock-build.sh base
 	# What comes after the last patch to nested.c (7.3: traces) is none of its business.

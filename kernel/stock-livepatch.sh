@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-livepatch.sh - kernel/livepatch for Debian's kernel $STOCK: which functions it replaces, and the module.
 # Sourced by stock-build.sh.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # stock, modules, out: stock-build.sh's
 
 # plain MODULE: the file of the image, unpacked, in $stock/livepatch.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-packages.sh - which of Debian's kernels is meant, and its packages, by apt, unpacked in $root.
 # Sourced by stock.sh after apt.sh.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # RELEASE, FLAVOUR, have, release, version, dir, root, log: set by stock.sh
 
 # pick: "RELEASE VERSION" of the kernel that is asked for, out of apt's records on standard input: by its name, or by $have, the

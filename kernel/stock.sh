@@ -9,7 +9,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 [ $# -gt 0 ] || die 2 "usage: kernel/stock.sh COMMAND [ARGUMENT...]"
 # A release names its base.
@@ -23,9 +22,7 @@ as a git tree: make run KERNEL=/path/to/it tries the series there (docs/stable.m
 ?*) die 2 "RELEASE=$RELEASE is not what uname -r says of a kernel of Debian's" ;;
 esac
 need_base
-# shellcheck source=lib/apt.sh
 . lib/apt.sh
-# shellcheck source=kernel/stock-packages.sh
 . kernel/stock-packages.sh
 FLAVOUR=${FLAVOUR:-cloud-amd64} RELEASE=${RELEASE:-}
 log=$PWD/build/log/$BASE-stock.log

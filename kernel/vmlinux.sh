@@ -3,7 +3,6 @@
 # Every file includes cpufeatures.h, to which 6.1's series adds a name. Where that makes no difference to vmlinux, make takes
 # the header for old, or it would compile minutes for the same bytes.
 # Sourced by build.sh after lib.sh.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # ID, src, obj, commit and kmake: build.sh's
 
 cpufeatures=arch/x86/include/asm/cpufeatures.h

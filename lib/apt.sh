@@ -2,7 +2,6 @@
 # apt.sh - $PACKAGE by apt: from the system's state, or from one of our own under build/pkg/apt, as long as $private is set;
 # and where this machine's mirror is, which has no name in this repository.
 # Sourced by fetch.sh, pinned.sh, stock.sh and fresh.sh, after need_base.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # PACKAGE, VERSION, SHA256, SUITE: set by need_base
 private='' apt_cache=$PWD/build/pkg/apt/cache
 

@@ -6,7 +6,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 groups=' tree package build run shell check clang docs quilt send stock fresh '
 PATH=$PATH:/usr/sbin:/sbin

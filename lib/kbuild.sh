@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kbuild.sh - the kernel's own build of kernels, headers and selftests, as the lab has it.
 # Sourced by lib.sh; reads DEBUG, KERNEL, and BASE and ID of need_base.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # BASE and ID: set by need_base
 
 # gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but

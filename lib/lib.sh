@@ -2,7 +2,6 @@
 # lib.sh - what the scripts share: messages, timed stages, the chosen base; store.sh has what is git's, kbuild.sh what is
 # kbuild's, machine.sh what this machine is and may do.
 # Sourced from the repository root. Reads BASE (6.12), KERNEL, DEBUG, V and NO_COLOR.
-# shellcheck shell=sh
 
 # A hook's GIT_DIR or GIT_INDEX_FILE must not turn our git on the user's repository.
 # shellcheck disable=SC2046 # one name a word
@@ -143,9 +142,6 @@ lock() {
 	export LAB_LOCK=1
 }
 
-# shellcheck source=lib/machine.sh
 . lib/machine.sh
-# shellcheck source=lib/kbuild.sh
 . lib/kbuild.sh
-# shellcheck source=lib/store.sh
 . lib/store.sh

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # store.sh - build/git, the object store of all bases, its worktrees, and what the series files give in it.
 # Sourced by lib.sh; most of it needs the base of need_base.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # BASE, ID and VERSION: set by need_base
 
 # g ARGS...: git without anybody's configuration and with a fixed committer: same input, same bytes and ids.

@@ -7,12 +7,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 CPU=${CPU:-$caps_cpu} TEST=svm_nested_event_inj_test
 export CPU

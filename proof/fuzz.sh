@@ -8,12 +8,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 SEED=${SEED:-1} COUNT=${COUNT:-1000000} CASE=${CASE:-}
 which=patched

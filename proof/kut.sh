@@ -9,14 +9,10 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
-# shellcheck source=proof/nested-images.sh
 . proof/nested-images.sh
 firmware='bios-256k.bin multiboot_dma.bin kvmvapic.bin'
 MEM=${MEM:-2G}

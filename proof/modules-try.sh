@@ -8,12 +8,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 
 # guest: the initramfs, with Debian's modules of KVM, and those that they need, as the package has them; kmod and a shell; ours.

@@ -9,14 +9,12 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 if [ -z "${STOCK:-}" ]; then
 	[ -n "${FLAVOUR:-}" ] || export RELEASE="${RELEASE:-$(uname -r)}"
 	exec kernel/stock.sh proof/modules.sh "$@"
 fi
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
 what=modules install=./install
 case ${1:-} in --live) what=livepatch install='./install --live' ;; esac

@@ -10,14 +10,10 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
-# shellcheck source=proof/mutants-boot.sh
 . proof/mutants-boot.sh
 CPU=${CPU:-$caps_cpu} TEST=''
 # A kernel that checks itself is so slow that a busy machine lets a case run out of time, unless its clock counts instructions.

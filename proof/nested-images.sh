@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2.
 # Sourced after vm.sh.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # out, run, slower: set by vm.sh; l2_memory: by nested.sh
 
 qemu=${QEMU:-qemu-system-x86_64}

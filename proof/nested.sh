@@ -10,14 +10,10 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
-# shellcheck source=proof/nested-images.sh
 . proof/nested-images.sh
 # Debian's kernel is larger.
 l0_memory=2G l1_memory=768M l2_memory=192M

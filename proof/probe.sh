@@ -7,12 +7,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 
 # verdict base|patched: the probe's exit code and last line, as init reports them.

@@ -8,14 +8,10 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=lib/apt.sh
 . lib/apt.sh
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 root=$PWD/build/debian
 test=svm_nested_event_inj_test

@@ -13,12 +13,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
-# shellcheck source=guest/vm.sh
 . guest/vm.sh
-# shellcheck source=judge/judge.sh
 . judge/judge.sh
 # With DEBUG=1, need_patched makes the name plain for the patched kernel without debugging options.
 other=base

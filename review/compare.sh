@@ -8,7 +8,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 map=series/map
 dir=build/compare

@@ -2,7 +2,6 @@
 # lint-rules.sh - the rules of lint.sh, one function each: it looks at one patch, which split has taken apart in $of, and prints
 # what is wrong with it, or nothing. Where a rule has a command in the kernel's documents, the function is that command.
 # Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, of, tags, count and tip.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables above: set by lint.sh
 
 # split PATCH FOLDER: its subject, body, prose (body without tags and quotes), what is under the cut, and its diff, in there.

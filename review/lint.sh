@@ -6,9 +6,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
-# shellcheck source=review/lint-rules.sh
 . review/lint-rules.sh
 failed=0
 tags='(Fixes|Cc|Link|Closes|Message-ID|[A-Z][a-z]+(-[a-z]+)*-by): '

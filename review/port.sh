@@ -9,7 +9,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 [ -n "${FROM:-}" ] || die 2 "from which base? FROM=6.12, say"
 to=${BASE:-6.12}

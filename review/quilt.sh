@@ -9,7 +9,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
 [ -z "$KERNEL" ] || die 2 "quilt works on Debian's packages: leave KERNEL out"

@@ -10,7 +10,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 unset FORCE DEBUG
 need_base

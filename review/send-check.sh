@@ -8,7 +8,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
 [ -z "$KERNEL" ] || die 2 "what is sent is for the packaged base: leave KERNEL out"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # expect.sh - for what is tried in a guest: stops at the first surprise, with 1. Sourced by try.sh and try-live.sh, with CODE in $1.
-# shellcheck shell=sh
 # shellcheck disable=SC2034 # release and before: for them
 
 export PATH=/sbin:/bin:/tests
