@@ -60,44 +60,10 @@ output() {
 	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${STOCK:+STOCK=1 RELEASE=$STOCK }${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$1/report.ktap"
 }
 
-# progress: one line for all guests, rewritten on a terminal; in a log one in a while. Ends with this script, however it ends.
-progress() {
-	while sleep $((tty ? 2 : 30)) >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-		_line=
-		for _seed in $seeds; do
-			_at=$(output "$_seed" 2>/dev/null | sed -n 's/^progress: //p' | tail -n 1)
-			_line="$_line  seed $_seed: ${_at:-boots}"
-		done
-		if [ "$tty" = 1 ]; then
-			printf '\r%.*s\033[K' "$(($(tput cols 2>/dev/null || echo 80) - 1))" "  FUZZ  $_line"
-		else
-			say FUZZ "${_line#  }"
-		fi
-	done
-}
-
-# fuzz_all: the guests, with the progress shown.
-fuzz_all() {
-	tty=0
-	[ ! -t 1 ] || tty=1
-	# Not the lock: another make need not wait for the line.
-	progress 9>&- &
-	_progress=$!
-	trap 'kill $_progress 2>/dev/null || :' EXIT
-	trap 'exit 130' INT TERM HUP
-	# shellcheck disable=SC2086 # one word a guest
-	(side_by_side boot_one $seeds) || _rc=$?
-	kill $_progress
-	wait $_progress 2>/dev/null || :
-	trap - EXIT
-	[ $tty = 0 ] || printf '\r\033[K'
-	return "${_rc:-0}"
-}
-
 # judge SEED: what it printed, and a line of KTAP.
 judge() {
 	echo
-	output "$1" | grep -v '^progress:' || :
+	output "$1"
 	if judge_boot "$run/$1"; then
 		echo "ok - $VARIANT: fuzz seed $1: $(output "$1" | tail -n 1)"
 	else
@@ -115,11 +81,10 @@ fi
 for seed in $seeds; do
 	fuzz_image "$seed"
 done
-start=$(tenths)
-fuzz_all
 what="$COUNT VMRUNs, $((COUNT / 10)) KVM_SET_NESTED_STATE"
 [ -z "$CASE" ] || what="case $CASE of seed $SEED"
-say FUZZ "$VARIANT  $which, $what  $(took "$start")"
+# shellcheck disable=SC2086 # one word a guest
+stage FUZZ "$VARIANT  $which, $what" side_by_side boot_one $seeds
 code=0
 for seed in $seeds; do
 	judge "$seed"

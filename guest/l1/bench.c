@@ -8,7 +8,6 @@
  * became of the event. Interrupts of the host make some runs longer; the
  * minimum and the median are the same unless that happens all the time.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "vm.h"
@@ -16,7 +15,8 @@
 #define WARM_UP		32
 #define RUNS		201
 
-#define EXEPT		(EVENT_INJ_V | TYPE_EXEPT << EVENT_INJ_TYPE_SHIFT)
+#define SECONDS		600
+#define EXEPT		EVENT(TYPE_EXEPT, 0)
 
 static const struct bench {
 	const char *name;
@@ -26,15 +26,15 @@ static const struct bench {
 } benches[] = {
 	{ "none", 0, { 0 }, false },
 	{ "none-garbage", 0x7fffffff, { 0 }, false },
-	{ "interrupt", EVENT_INJ_V | 0x80, { 0 }, false },
-	{ "nmi", EVENT_INJ_V | TYPE_NMI << EVENT_INJ_TYPE_SHIFT, { 0 }, false },
+	{ "interrupt", EVENT(TYPE_INTR, 0x80), { 0 }, false },
+	{ "nmi", EVENT(TYPE_NMI, 0), { 0 }, false },
 	{ "ud", EXEPT | 6, { 0 }, false },
 	{ "gp", EXEPT | EVENT_INJ_EV | 13, { 0 }, false },
 	{ "of-compat", EXEPT | 4, { 0 }, true },
 	{ "cp", EXEPT | EVENT_INJ_EV | 21, { .shstk = true }, false },
 	{ "vc", EXEPT | EVENT_INJ_EV | 29, { .sev_es = true }, false },
-	{ "software", EVENT_INJ_V | TYPE_SOFT << EVENT_INJ_TYPE_SHIFT | 0x80, { 0 }, false },
-	{ "reserved-type", EVENT_INJ_V | 1 << EVENT_INJ_TYPE_SHIFT, { 0 }, false },
+	{ "software", EVENT(TYPE_SOFT, 0x80), { 0 }, false },
+	{ "reserved-type", EVENT(1, 0), { 0 }, false },
 	{ "reserved-vector", EXEPT | 9, { 0 }, false },
 	{ "large-vector", EXEPT | 32, { 0 }, false },
 	{ "cp-without-shstk", EXEPT | 21, { 0 }, false },
@@ -57,21 +57,14 @@ static u64 rdtsc(void)
 static void l1_bench(u64 nr)
 {
 	const struct bench *bench = &benches[nr];
-	struct vmcb_save *save = &vmcb12.save;
 	struct vmcb_seg cs;
 
 	l1_init_vmcb(&vmcb12, bench->compat);
-	cs = save->cs;
+	cs = vmcb12.save.cs;
 	for (int i = -WARM_UP; i < RUNS; i++) {
 		u64 start;
 
-		save->cs = cs;
-		save->rip = L2_ENTRY;
-		save->rsp = L2_STACK_TOP;
-		save->rflags = RFLAGS_FIXED;
-		mark_vmcb(&vmcb12);
-		vmcb12.control.next_rip = L2_ENTRY;
-		vmcb12.control.event_inj = bench->event_inj;
+		l1_set_event(&vmcb12, &cs, bench->event_inj);
 		start = rdtsc();
 		vmrun(&vmcb12);
 		start = rdtsc() - start;
@@ -89,31 +82,19 @@ static int compare(const void *a, const void *b)
 }
 
 /* Of the last run; where hardware refuses, KVM let the event pass. */
-static const char *result(void)
+static const char *result(u32 event_inj)
 {
 	const struct vmcb_control *control = &vmcb12.control;
+	enum verdict verdict = l1_verdict(&vmcb12, event_inj);
 
-	switch (who_refused(&vmcb12)) {
-	case REFUSED_BY_CHECK:
-		return control->exit_info_1 || control->exit_info_2 ? "wrong" : "refused";
-	case REFUSED_LATER:
-		return "cpu-refused";
-	default:
-		break;
-	}
-	if (control->exit_code != EXIT_VMMCALL)
-		return "wrong";
-	return vmcb12.save.rip == L2_ENTRY ? "entered" : "injected";
+	if (verdict == REFUSED && (control->exit_info_1 || control->exit_info_2))
+		verdict = WRONG;
+	return verdict == LOST ? "entered" : verdict_names[verdict];
 }
 
 int main(void)
 {
-	struct caps supported;
-	const char *why = vm_unusable();
-
-	if (why)
-		die("%s", why);
-	supported = vm_supported_caps();
+	vm_open();
 	for (u64 i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
 		const struct bench *bench = &benches[i];
 		struct vm vm;
@@ -125,15 +106,11 @@ int main(void)
 		}
 		vm_create(&vm, bench->caps);
 		vm_start(&vm, l1_bench, i);
-		errno = 0;
-		if (vm_run(&vm) != VM_CALL)
-			die("%s: KVM_RUN ended with exit reason %u",
-			    bench->name, vm.run->exit_reason);
+		vm_call(&vm, SECONDS, bench->name);
 		vm_destroy(&vm);
 		qsort((void *)cycles, RUNS, sizeof(cycles[0]), compare);
-		printf("bench %s %s %llu %llu\n", bench->name, result(),
-		       (unsigned long long)cycles[0],
-		       (unsigned long long)cycles[RUNS / 2]);
+		printf("bench %s %s %llu %llu\n", bench->name, result(bench->event_inj),
+		       cycles[0], cycles[RUNS / 2]);
 	}
 	return 0;
 }

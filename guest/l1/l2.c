@@ -77,6 +77,40 @@ void l1_init_vmcb(struct vmcb *vmcb, bool compat)
 	save->rsp = L2_STACK_TOP;
 }
 
+void l1_set_event(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 event_inj)
+{
+	vmcb->save.cs = *cs;
+	vmcb->save.rip = L2_ENTRY;
+	vmcb->save.rsp = L2_STACK_TOP;
+	vmcb->save.rflags = RFLAGS_FIXED;
+	mark_vmcb(vmcb);
+	vmcb->control.clean = 0;
+	vmcb->control.int_state = 0;
+	vmcb->control.next_rip = L2_ENTRY;
+	vmcb->control.event_inj = event_inj;
+	vmcb->control.event_inj_err = 0;
+}
+
+const char * const verdict_names[] = {
+	[WRONG] = "wrong",	[INJECTED] = "injected",	[LOST] = "lost",
+	[REFUSED] = "refused",	[CPU_REFUSED] = "cpu-refused",	[ACCEPTED] = "accepted",
+	[EINVALID] = "EINVAL",	[ARRIVED] = "arrives",		[NO_EVENT] = "no-event",
+	[INVALID] = "invalid",	[UNMIGRATABLE] = "KVM_SET_VCPU_EVENTS fails",
+};
+
+enum verdict l1_verdict(const struct vmcb *vmcb, u32 event_inj)
+{
+	enum refused refused = who_refused(vmcb);
+
+	if (refused != NOT_REFUSED)
+		return refused == REFUSED_BY_CHECK ? REFUSED : CPU_REFUSED;
+	if (vmcb->control.exit_code != EXIT_VMMCALL)
+		return WRONG;
+	if (vmcb->save.rip == L2_HANDLER(vector_of(event_inj)))
+		return INJECTED;
+	return vmcb->save.rip == L2_ENTRY ? LOST : WRONG;
+}
+
 const char *exception_name(u8 vector)
 {
 	static const char * const names[32] = {
@@ -97,7 +131,7 @@ const char *event_inj_broken_rule(u32 event_inj, struct caps caps)
 	if (!(event_inj & EVENT_INJ_V))
 		return NULL;
 
-	switch ((event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT) {
+	switch (TYPE_OF(event_inj)) {
 	case TYPE_INTR:
 	case TYPE_NMI:
 	case TYPE_SOFT:
@@ -116,4 +150,10 @@ const char *event_inj_broken_rule(u32 event_inj, struct caps caps)
 		return "#VC without SEV-ES";
 	/* #NMI, #VE and gaps have no name: no exception for AMD. */
 	return exception_name(vector) ? NULL : "no exception";
+}
+
+bool event_inj_impossible(u32 event_inj, bool in_64bit)
+{
+	return event_inj & EVENT_INJ_V &&
+	       is_exception_of(event_inj, 1u << 28 | (in_64bit ? 1u << 4 | 1u << 5 : 0));
 }

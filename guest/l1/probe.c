@@ -16,24 +16,14 @@
  * 2 an error; with -m 0, or 2.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 #include "vm.h"
 
 #define NR_ENCODINGS	4096	/* VECTOR, TYPE and EV */
 #define MAX_TRIES	16	/* an event may get lost on its way */
 #define SECONDS		60	/* for a sweep: about 1 s under emulation */
-
-enum verdict { WRONG, INJECTED, LOST, REFUSED, CPU_REFUSED, ACCEPTED, EINVALID };
-
-static const char * const verdict_names[] = {
-	[WRONG] = "wrong",	[INJECTED] = "injected",	[LOST] = "lost",
-	[REFUSED] = "refused",	[CPU_REFUSED] = "cpu-refused",	[ACCEPTED] = "accepted",
-	[EINVALID] = "EINVAL",
-};
 
 enum path { VMRUN_64BIT, VMRUN_COMPAT, STATE, NR_PATHS };
 
@@ -53,45 +43,14 @@ static bool keep;
 
 static bool is_tried(u32 encoding)
 {
-	return !exceptions_only || (encoding & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT;
+	return !exceptions_only || TYPE_OF(encoding) == TYPE_EXEPT;
 }
 
-static u32 encoding_to_event_inj(u32 encoding)
+static enum verdict l1_vmrun(const struct vmcb_seg *cs, u32 event_inj)
 {
-	return EVENT_INJ_V | encoding;
-}
-
-static enum verdict l1_vmrun(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 event_inj)
-{
-	u8 vector = event_inj & EVENT_INJ_VECTOR;
-
-	if ((event_inj & EVENT_INJ_TYPE) == TYPE_NMI << EVENT_INJ_TYPE_SHIFT)
-		vector = 2;
-	vmcb->save.cs = *cs;
-	vmcb->save.rip = L2_ENTRY;
-	vmcb->save.rsp = L2_STACK_TOP;
-	vmcb->save.rflags = RFLAGS_FIXED;
-	mark_vmcb(vmcb);
-	vmcb->control.clean = 0;
-	vmcb->control.int_state = 0;
-	vmcb->control.next_rip = L2_ENTRY;
-	vmcb->control.event_inj = event_inj;
-	vmcb->control.event_inj_err = 0;
-	vmrun(vmcb);
-
-	switch (who_refused(vmcb)) {
-	case REFUSED_BY_CHECK:
-		return REFUSED;
-	case REFUSED_LATER:
-		return CPU_REFUSED;
-	default:
-		break;
-	}
-	if (vmcb->control.exit_code != EXIT_VMMCALL)
-		return WRONG;
-	if (vmcb->save.rip == L2_HANDLER(vector))
-		return INJECTED;
-	return vmcb->save.rip == L2_ENTRY ? LOST : WRONG;
+	l1_set_event(&vmcb12, cs, event_inj);
+	vmrun(&vmcb12);
+	return l1_verdict(&vmcb12, event_inj);
 }
 
 static void l1_sweep(u64 path)
@@ -102,7 +61,7 @@ static void l1_sweep(u64 path)
 	cs = vmcb12.save.cs;
 	/* Have all pages mapped: a fault may cost an event. */
 	for (int i = 0; i < MAX_TRIES; i++)
-		l1_vmrun(&vmcb12, &cs, EVENT_INJ_V | TYPE_EXEPT << EVENT_INJ_TYPE_SHIFT | 6);
+		l1_vmrun(&cs, EVENT(TYPE_EXEPT, 6));
 
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		enum verdict verdict = LOST;
@@ -110,7 +69,7 @@ static void l1_sweep(u64 path)
 		if (!is_tried(i))
 			continue;
 		for (int n = 0; n < MAX_TRIES && verdict == LOST; n++)
-			verdict = l1_vmrun(&vmcb12, &cs, encoding_to_event_inj(i));
+			verdict = l1_vmrun(&cs, EVENT_INJ_V | i);
 		verdicts[path][i] = verdict;
 	}
 	to_host();
@@ -130,20 +89,6 @@ static void l1_run_l2(u64 arg)
 	vmrun(&vmcb12);
 }
 
-static void run(struct vm *vm, const char *what)
-{
-	enum vm_exit end;
-
-	alarm(SECONDS);
-	end = vm_run(vm);
-	alarm(0);
-	errno = 0;
-	if (end == VM_SIGNAL)
-		die("%s did not end in %d s", what, SECONDS);
-	if (end != VM_CALL)
-		die("%s: KVM_RUN ended with exit reason %u", what, vm->run->exit_reason);
-}
-
 static void leave(struct vm *vm)
 {
 	if (keep)
@@ -160,27 +105,22 @@ static void sweep_vmrun(struct caps caps, enum path path)
 	if (!vm->run)
 		vm_create(vm, caps);
 	vm_start(vm, l1_sweep, path);
-	run(vm, "VMRUN");
+	vm_call(vm, SECONDS, "VMRUN");
 	leave(vm);
 }
 
 static void sweep_state(struct caps caps)
 {
-	static union {
-		struct kvm_nested_state state;
-		u8 size[NESTED_STATE_SIZE];
-	} nested;
-	struct vmcb *vmcb = (struct vmcb *)nested.state.data.svm[0].vmcb12;
+	static struct snapshot s;
 	static struct vm vm;
 
 	if (!vm.run) {
 		vm_create(&vm, caps);
 		vm_start(&vm, l1_run_l2, 0);
-		run(&vm, "L2");
-		vm_get_nested_state(&vm, &nested.state);
-		errno = 0;
-		if (!(nested.state.flags & KVM_STATE_NESTED_GUEST_MODE))
-			die("KVM_GET_NESTED_STATE does not see L2");
+		vm_call(&vm, SECONDS, "L2");
+		save(&vm, &s);
+		if (!(s.nested.flags & KVM_STATE_NESTED_GUEST_MODE))
+			errx(2, "KVM_GET_NESTED_STATE does not see L2");
 	}
 
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
@@ -188,8 +128,8 @@ static void sweep_state(struct caps caps)
 
 		if (!is_tried(i))
 			continue;
-		vmcb->control.event_inj = encoding_to_event_inj(i);
-		err = vm_set_nested_state(&vm, &nested.state);
+		nested_vmcb(&s)->control.event_inj = EVENT_INJ_V | i;
+		err = vm_set_nested_state(&vm, &s.nested);
 		verdicts[STATE][i] = !err ? ACCEPTED : err == EINVAL ? EINVALID : WRONG;
 	}
 	leave(&vm);
@@ -204,12 +144,17 @@ static enum verdict verdict_of(enum path path, u32 type, u32 vector)
 	return verdicts[path][i | EVENT_INJ_EV] == verdict ? verdict : WRONG;
 }
 
+/* #OF and #BR. */
+static bool not_in_64bit(u32 event_inj)
+{
+	return event_inj_impossible(event_inj, true) && !event_inj_impossible(event_inj, false);
+}
+
 static const char *should_be(u32 type, u32 vector, struct caps caps)
 {
-	u32 i = type << EVENT_INJ_TYPE_SHIFT | vector;
-	const char *rule = event_inj_broken_rule(encoding_to_event_inj(i), caps);
+	const char *rule = event_inj_broken_rule(EVENT(type, vector), caps);
 
-	if (!rule && type == TYPE_EXEPT && (vector == 4 || vector == 5))
+	if (!rule && not_in_64bit(EVENT(type, vector)))
 		return "valid unless 64-bit";
 	return rule ?: "valid";
 }
@@ -247,13 +192,6 @@ static void print_matrix(struct caps caps)
 			       should_be(type, v, caps));
 		}
 	}
-}
-
-static const char *caps_name(struct caps caps)
-{
-	return caps.shstk && caps.sev_es ? "SHSTK and SEV-ES" :
-	       caps.shstk ? "SHSTK, not SEV-ES" :
-	       caps.sev_es ? "SEV-ES, not SHSTK" : "neither SHSTK nor SEV-ES";
 }
 
 static void sweep(struct caps caps)
@@ -330,10 +268,8 @@ static enum exit_code judge(struct caps caps)
 	for (u32 i = 0; i < NR_ENCODINGS; i++) {
 		enum verdict in_64bit = verdicts[VMRUN_64BIT][i];
 		enum verdict in_compat = verdicts[VMRUN_COMPAT][i];
-		bool of_or_br = (i & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
-				((i & EVENT_INJ_VECTOR) == 4 || (i & EVENT_INJ_VECTOR) == 5);
 
-		if (event_inj_broken_rule(encoding_to_event_inj(i), caps)) {
+		if (event_inj_broken_rule(EVENT_INJ_V | i, caps)) {
 			invalid++;
 			passed += verdicts[STATE][i] == ACCEPTED;
 			ran += !is_refused(in_64bit) || !is_refused(in_compat);
@@ -341,7 +277,7 @@ static enum exit_code judge(struct caps caps)
 		} else {
 			refused += verdicts[STATE][i] == EINVALID;
 		}
-		if (of_or_br) {
+		if (not_in_64bit(EVENT_INJ_V | i)) {
 			mode += in_64bit == REFUSED;
 			mode_by_cpu += in_64bit == CPU_REFUSED;
 			mode_ran += !is_refused(in_64bit);
@@ -370,11 +306,6 @@ static enum exit_code judge(struct caps caps)
 	return by_cpu ? HARDWARE_ONLY : UNKNOWN;
 }
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-}
-
 int main(int argc, char *argv[])
 {
 	static const char * const words[] = {
@@ -383,24 +314,17 @@ int main(int argc, char *argv[])
 		[HARDWARE_ONLY] = "hardware only: KVM does not check, this CPU refuses on VMRUN",
 		[UNKNOWN] = "unclear: the table above is none that this program knows",
 	};
-	struct caps caps = { 0 }, supported;
+	struct caps caps = { 0 };
 	enum exit_code code, more;
 	bool for_judge = argc == 2 && !strcmp(argv[1], "-m");
 	char line[80];
 	struct utsname name;
-	const char *why;
 
 	keep = argc == 2 && !strcmp(argv[1], "-k");
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	errno = 0;
 	if (argc > 1 && !for_judge && !keep)
-		die("no arguments; exit: 0 checked, 1 not checked, 3 hardware only, 4 unclear, 2 error");
-	why = vm_unusable();
-	errno = 0;
-	if (why)
-		die("%s", why);
-	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
-
+		errx(2, "no arguments; exit: 0 checked, 1 not checked, 3 hardware only, 4 unclear, 2 error");
+	vm_open();
 	if (for_judge)
 		return matrix_for_judge();
 
@@ -410,7 +334,6 @@ int main(int argc, char *argv[])
 		return 0;
 
 	uname(&name);
-	supported = vm_supported_caps();
 	printf("Linux %s %s; KVM supports %s\n", name.release, name.version,
 	       caps_name(supported));
 	code = judge(caps);

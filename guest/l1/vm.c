@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "vm.h"
@@ -25,28 +23,14 @@ static u64 l1_pdpt[512] __attribute__((aligned(PAGE_SIZE)));
 static u64 l1_pd[512] __attribute__((aligned(PAGE_SIZE)));
 static u8 host_save[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-static int kvm = -1;
+struct caps supported;
+static int kvm;
 static size_t run_size;
 
-void die(const char *what, ...)
-{
-	int err = errno;
-	va_list ap;
-
-	fflush(stdout);
-	va_start(ap, what);
-	vfprintf(stderr, what, ap);
-	va_end(ap);
-	if (err)
-		fprintf(stderr, ": %s", strerror(err));
-	fputc('\n', stderr);
-	exit(2);
-}
-
-static int must(int ret, const char *what)
+int must(int ret, const char *what)
 {
 	if (ret < 0)
-		die("%s", what);
+		err(2, "%s", what);
 	return ret;
 }
 
@@ -56,9 +40,9 @@ static struct kvm_cpuid2 *supported_cpuid(void)
 
 	cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID * sizeof(cpuid->entries[0]));
 	if (!cpuid)
-		die("calloc");
+		err(2, "calloc");
 	cpuid->nent = MAX_CPUID - 1;	/* room for one more */
-	must(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+	must_ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
 	return cpuid;
 }
 
@@ -70,43 +54,51 @@ static struct kvm_cpuid_entry2 *cpuid_leaf(struct kvm_cpuid2 *cpuid, u32 leaf)
 	return NULL;
 }
 
-const char *vm_unusable(void)
+/* So that an alarm ends KVM_RUN, and not the program. */
+static void on_alarm(int signal)
 {
-	struct kvm_cpuid_entry2 *entry;
-	struct kvm_cpuid2 *cpuid;
-	bool svm;
-
-	if (kvm < 0)
-		kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		return errno == EACCES ? "/dev/kvm is not yours (group kvm?)"
-				       : "/dev/kvm is not there: kvm_amd is not loaded, or SVM is off";
-	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return "/dev/kvm speaks another version of its API";
-	run_size = must(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
-	cpuid = supported_cpuid();
-	entry = cpuid_leaf(cpuid, 0x80000001);
-	svm = entry && entry->ecx & (1u << 2);
-	free(cpuid);
-	if (!svm)
-		return "KVM gives guests no SVM: no AMD CPU, or kvm_amd has nested=0";
-	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE) <= 0)
-		return "KVM has no KVM_SET_NESTED_STATE";
-	return NULL;
+	(void)signal;
 }
 
-struct caps vm_supported_caps(void)
+void vm_open(void)
 {
-	struct kvm_cpuid2 *cpuid = supported_cpuid();
-	struct kvm_cpuid_entry2 *cet = cpuid_leaf(cpuid, 7);
-	struct kvm_cpuid_entry2 *sev = cpuid_leaf(cpuid, 0x8000001f);
-	struct caps caps = {
-		.shstk = cet && cet->ecx & CPUID_SHSTK,
-		.sev_es = sev && sev->eax & CPUID_SEV_ES,
-	};
+	struct kvm_cpuid_entry2 *svm, *cet, *sev;
+	struct kvm_cpuid2 *cpuid;
 
+	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (kvm < 0)
+		errx(2, "%s", errno == EACCES ? "/dev/kvm is not yours (group kvm?)" :
+		     "/dev/kvm is not there: kvm_amd is not loaded, or SVM is off");
+	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		errx(2, "/dev/kvm speaks another version of its API");
+	run_size = must_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	cpuid = supported_cpuid();
+	svm = cpuid_leaf(cpuid, 0x80000001);
+	cet = cpuid_leaf(cpuid, 7);
+	sev = cpuid_leaf(cpuid, 0x8000001f);
+	if (!svm || !(svm->ecx & CPUID_SVM))
+		errx(2, "KVM gives guests no SVM: no AMD CPU, or kvm_amd has nested=0");
+	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE) <= 0)
+		errx(2, "KVM has no KVM_SET_NESTED_STATE");
+	supported.shstk = cet && cet->ecx & CPUID_SHSTK;
+	supported.sev_es = sev && sev->eax & CPUID_SEV_ES;
 	free(cpuid);
-	return caps;
+}
+
+struct caps vcpu_has(struct caps cpuid)
+{
+	return (struct caps) {
+		.shstk = cpuid.shstk && supported.shstk,
+		.sev_es = cpuid.sev_es && supported.sev_es,
+	};
+}
+
+const char *caps_name(struct caps caps)
+{
+	return caps.shstk && caps.sev_es ? "SHSTK and SEV-ES" :
+	       caps.shstk ? "SHSTK, not SEV-ES" :
+	       caps.sev_es ? "SEV-ES, not SHSTK" : "neither SHSTK nor SEV-ES";
 }
 
 int vm_try_cpuid(struct vm *vm, struct caps caps)
@@ -142,7 +134,7 @@ void vm_set_cpuid(struct vm *vm, struct caps caps)
 {
 	errno = vm_try_cpuid(vm, caps);
 	if (errno)
-		die("KVM_SET_CPUID2");
+		err(2, "KVM_SET_CPUID2");
 }
 
 void vm_create_bare(struct vm *vm)
@@ -159,12 +151,11 @@ void vm_create_bare(struct vm *vm)
 		vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);
 	must(vm->fd, "KVM_CREATE_VM");
-	must(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &image),
-	     "KVM_SET_USER_MEMORY_REGION");
-	vm->vcpu = must(ioctl(vm->fd, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
+	must_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &image);
+	vm->vcpu = must_ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	vm->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->run == MAP_FAILED)
-		die("mmap of kvm_run");
+		err(2, "mmap of kvm_run");
 }
 
 void vm_create(struct vm *vm, struct caps caps)
@@ -203,7 +194,7 @@ void vm_start(struct vm *vm, void (*l1)(u64), u64 arg)
 	for (u64 i = 0; i < 512; i++)
 		l1_pd[i] = i << 21 | 0x83;
 
-	must(ioctl(vm->vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	must_ioctl(vm->vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cs = flat(L1_CS, 11, true);
 	sregs.ds = sregs.es = sregs.ss = flat(L1_DS, 3, false);
 	sregs.fs = sregs.gs = sregs.ds;
@@ -216,10 +207,10 @@ void vm_start(struct vm *vm, void (*l1)(u64), u64 arg)
 	sregs.cr3 = (u64)l1_pml4;
 	sregs.cr4 = CR4_PAE | CR4_OSFXSR;
 	sregs.efer = EFER_LME | EFER_LMA | EFER_SVME;
-	must(ioctl(vm->vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-	must(ioctl(vm->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
+	must_ioctl(vm->vcpu, KVM_SET_SREGS, &sregs);
+	must_ioctl(vm->vcpu, KVM_SET_REGS, &regs);
 	if (ioctl(vm->vcpu, KVM_SET_MSRS, &msrs) != 1)
-		die("KVM_SET_MSRS: VM_HSAVE_PA");
+		errx(2, "KVM_SET_MSRS: VM_HSAVE_PA");
 }
 
 enum vm_exit vm_run(struct vm *vm)
@@ -227,7 +218,7 @@ enum vm_exit vm_run(struct vm *vm)
 	if (ioctl(vm->vcpu, KVM_RUN, 0)) {
 		if (errno == EINTR)
 			return VM_SIGNAL;
-		die("KVM_RUN");
+		err(2, "KVM_RUN");
 	}
 	switch (vm->run->exit_reason) {
 	case KVM_EXIT_IO:
@@ -239,6 +230,34 @@ enum vm_exit vm_run(struct vm *vm)
 	}
 }
 
+enum vm_exit vm_run_for(struct vm *vm, unsigned int seconds)
+{
+	enum vm_exit end;
+
+	alarm(seconds);
+	end = vm_run(vm);
+	alarm(0);
+	return end;
+}
+
+void vm_call(struct vm *vm, unsigned int seconds, const char *what)
+{
+	enum vm_exit end = vm_run_for(vm, seconds);
+
+	if (end == VM_SIGNAL)
+		errx(2, "%s did not end in %u s", what, seconds);
+	if (end != VM_CALL)
+		errx(2, "%s: KVM_RUN ended with exit reason %u", what, vm->run->exit_reason);
+}
+
+void vm_complete_call(struct vm *vm)
+{
+	vm->run->immediate_exit = 1;
+	if (vm_run(vm) != VM_SIGNAL)
+		errx(2, "KVM_RUN with immediate_exit");
+	vm->run->immediate_exit = 0;
+}
+
 void vm_destroy(struct vm *vm)
 {
 	munmap(vm->run, run_size);
@@ -246,14 +265,41 @@ void vm_destroy(struct vm *vm)
 	close(vm->fd);
 }
 
-void vm_get_nested_state(struct vm *vm, struct kvm_nested_state *state)
-{
-	memset(state, 0, NESTED_STATE_SIZE);
-	state->size = NESTED_STATE_SIZE;
-	must(ioctl(vm->vcpu, KVM_GET_NESTED_STATE, state), "KVM_GET_NESTED_STATE");
-}
-
 int vm_set_nested_state(struct vm *vm, struct kvm_nested_state *state)
 {
 	return ioctl(vm->vcpu, KVM_SET_NESTED_STATE, state) ? errno : 0;
+}
+
+struct vmcb *nested_vmcb(struct snapshot *s)
+{
+	return (struct vmcb *)s->nested.data.svm[0].vmcb12;
+}
+
+void save(struct vm *vm, struct snapshot *s)
+{
+	memset(s, 0, sizeof(*s));
+	must_ioctl(vm->vcpu, KVM_GET_SREGS, &s->sregs);
+	must_ioctl(vm->vcpu, KVM_GET_REGS, &s->regs);
+	must_ioctl(vm->vcpu, KVM_GET_VCPU_EVENTS, &s->events);
+	must_ioctl(vm->vcpu, KVM_GET_DEBUGREGS, &s->debugregs);
+	s->msrs.head.nmsrs = 1;
+	s->msrs.entry.index = MSR_VM_HSAVE_PA;
+	if (ioctl(vm->vcpu, KVM_GET_MSRS, &s->msrs) != 1)
+		errx(2, "KVM_GET_MSRS: VM_HSAVE_PA");
+	s->nested.size = NESTED_STATE_SIZE;
+	must_ioctl(vm->vcpu, KVM_GET_NESTED_STATE, &s->nested);
+}
+
+int set_sregs(struct vm *vm, struct snapshot *s)
+{
+	return ioctl(vm->vcpu, KVM_SET_SREGS, &s->sregs);
+}
+
+int set_the_rest(struct vm *vm, struct snapshot *s)
+{
+	must_ioctl(vm->vcpu, KVM_SET_REGS, &s->regs);
+	if (ioctl(vm->vcpu, KVM_SET_MSRS, &s->msrs) != 1)
+		errx(2, "KVM_SET_MSRS: VM_HSAVE_PA");
+	must_ioctl(vm->vcpu, KVM_SET_DEBUGREGS, &s->debugregs);
+	return ioctl(vm->vcpu, KVM_SET_VCPU_EVENTS, &s->events);
 }

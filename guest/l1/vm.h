@@ -8,10 +8,12 @@
 #ifndef LAB_VM_H
 #define LAB_VM_H
 
+#include <err.h>
 #include <linux/kvm.h>
-#include <stdbool.h>
+#include <sys/ioctl.h>
 #include "vmcb.h"
 
+#define CPUID_SVM	(1u << 2)	/* leaf 80000001h, ECX */
 #define CPUID_SHSTK	(1u << 7)	/* leaf 7, ECX */
 #define CPUID_SEV	(1u << 1)	/* leaf 8000001Fh, EAX */
 #define CPUID_SEV_ES	(1u << 3)
@@ -31,22 +33,24 @@ struct vm {
 enum vm_exit {
 	VM_CALL,	/* L1 called to_host() */
 	VM_SHUTDOWN,	/* a triple fault, or L1 intercepts none of L2's */
-	VM_SIGNAL,	/* a signal came in, to be run again */
+	VM_SIGNAL,	/* a signal came in, such as an alarm; to be run again */
 	VM_OTHER,	/* run->exit_reason says what */
 };
 
 /*
- * Ends the program with exit code 2 and one line, with errno's meaning if there
- * is one. All of the functions below do so if KVM does not do as it is told.
+ * If KVM does not do as it is told, all of the functions below end the program
+ * with exit code 2 and one line; but for those that give errno.
  */
-void die(const char *what, ...)
-	__attribute__((noreturn, format(printf, 1, 2)));
+int must(int ret, const char *what);
+#define must_ioctl(fd, request, arg)	must(ioctl(fd, request, arg), #request)
 
-/* NULL, or why this machine cannot run a nested SVM guest. */
-const char *vm_unusable(void);
+/* Comes first; ends the program if this machine cannot run a nested SVM guest. */
+void vm_open(void);
 
-/* What KVM supports, by KVM_GET_SUPPORTED_CPUID. */
-struct caps vm_supported_caps(void);
+/* What KVM supports, by KVM_GET_SUPPORTED_CPUID; what a vCPU with that CPUID has. */
+extern struct caps supported;
+struct caps vcpu_has(struct caps cpuid);
+const char *caps_name(struct caps caps);
 
 /* A VM with one vCPU, and a CPUID as KVM supports it but for caps. */
 void vm_create(struct vm *vm, struct caps caps);
@@ -58,14 +62,42 @@ int vm_try_cpuid(struct vm *vm, struct caps caps);
 /* The vCPU in 64-bit mode with SVM on, at l1(arg). */
 void vm_start(struct vm *vm, void (*l1)(u64), u64 arg);
 enum vm_exit vm_run(struct vm *vm);
+/* Ends with VM_SIGNAL after so many seconds. */
+enum vm_exit vm_run_for(struct vm *vm, unsigned int seconds);
+/* It has to end with VM_CALL. */
+void vm_call(struct vm *vm, unsigned int seconds, const char *what);
+/* After VM_CALL: completes the OUT, so that L1 or L2 is behind it. */
+void vm_complete_call(struct vm *vm);
 void vm_destroy(struct vm *vm);
 
-/* KVM_GET_NESTED_STATE; KVM_SET_NESTED_STATE: 0 or errno. */
-void vm_get_nested_state(struct vm *vm, struct kvm_nested_state *state);
+/* KVM_SET_NESTED_STATE: 0 or errno. */
 int vm_set_nested_state(struct vm *vm, struct kvm_nested_state *state);
 /* The size of what state points to, header and one vmcb12 and its save area. */
 #define NESTED_STATE_SIZE \
 	(sizeof(struct kvm_nested_state) + sizeof(struct kvm_svm_nested_state_data))
+
+/* All that a vCPU migrates with. */
+struct snapshot {
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_vcpu_events events;
+	struct kvm_debugregs debugregs;
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msrs;
+	union {
+		struct kvm_nested_state nested;
+		u8 size[NESTED_STATE_SIZE];
+	};
+};
+
+struct vmcb *nested_vmcb(struct snapshot *s);
+void save(struct vm *vm, struct snapshot *s);
+/* What has to precede nested state: EFER.SVME is in it. 0, or -1 and errno. */
+int set_sregs(struct vm *vm, struct snapshot *s);
+/* All but nested state; what KVM may refuse comes last: 0, or -1 and errno. */
+int set_the_rest(struct vm *vm, struct snapshot *s);
 
 /*
  * On L1's side.
@@ -119,12 +151,23 @@ static inline enum refused who_refused(const struct vmcb *vmcb)
 	return vmcb->save.rflags & RFLAGS_FIXED ? REFUSED_LATER : REFUSED_BY_CHECK;
 }
 
+/* What became of an event: on VMRUN, in KVM_SET_NESTED_STATE, and, for migrate, in the end. */
+enum verdict {
+	WRONG, INJECTED, LOST, REFUSED, CPU_REFUSED, ACCEPTED, EINVALID,
+	ARRIVED, NO_EVENT, INVALID, UNMIGRATABLE
+};
+extern const char * const verdict_names[];
+
 /*
  * A vmcb12 that VMRUN accepts: L2 in 64-bit or compatibility mode, at ring 0,
  * at L2_ENTRY, with L1's memory, an IDT of 256 gates to l2_code, and
  * intercepts for VMMCALL, VMRUN and shutdown.
  */
 void l1_init_vmcb(struct vmcb *vmcb, bool compat);
+/* It again, whatever has run meanwhile, with an event; cs is what it had first. */
+void l1_set_event(struct vmcb *vmcb, const struct vmcb_seg *cs, u32 event_inj);
+/* After VMRUN with that. */
+enum verdict l1_verdict(const struct vmcb *vmcb, u32 event_inj);
 
 /*
  * The architecture's verdict on EVENTINJ of a virtual CPU with caps: NULL for a
@@ -132,6 +175,8 @@ void l1_init_vmcb(struct vmcb *vmcb, bool compat);
  * looked at.
  */
 const char *event_inj_broken_rule(u32 event_inj, struct caps caps);
+/* Whether L2's mode makes it impossible: #OF and #BR do not exist in 64-bit mode, nor #HV in any. */
+bool event_inj_impossible(u32 event_inj, bool in_64bit);
 
 /* "#GP" for 13; NULL if the vector has no exception. */
 const char *exception_name(u8 vector);

@@ -6,13 +6,14 @@
 #ifndef LAB_VMCB_H
 #define LAB_VMCB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;	/* as the kernel's __u64, for %llu */
 
 struct vmcb_seg {
 	u16 selector;
@@ -84,6 +85,22 @@ enum event_inj_type {
 	TYPE_EXEPT = 3,
 	TYPE_SOFT = 4,
 };
+
+#define EVENT(type, vector)	(EVENT_INJ_V | (u32)(type) << EVENT_INJ_TYPE_SHIFT | (vector))
+#define TYPE_OF(event_inj)	(((event_inj) & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT)
+
+/* An exception whose vector has its bit. */
+static inline bool is_exception_of(u32 event_inj, u32 vectors)
+{
+	return TYPE_OF(event_inj) == TYPE_EXEPT && (event_inj & EVENT_INJ_VECTOR) < 32 &&
+	       vectors >> (event_inj & 31) & 1;
+}
+
+/* Where it arrives: an NMI has but one vector. */
+static inline u8 vector_of(u32 event_inj)
+{
+	return TYPE_OF(event_inj) == TYPE_NMI ? 2 : event_inj & EVENT_INJ_VECTOR;
+}
 
 #define EXIT_EXCP(vector)	(0x40 + (vector))
 #define EXIT_SHUTDOWN		0x7f

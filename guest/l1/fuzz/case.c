@@ -184,8 +184,7 @@ u32 any_event(struct rng *rng)
 		vector &= 0x1f;
 		break;
 	}
-	event = EVENT_INJ_V | (event & EVENT_INJ_EV) | vector |
-		(below(rng, 4) ? (u32)TYPE_EXEPT << EVENT_INJ_TYPE_SHIFT : event & EVENT_INJ_TYPE);
+	event = EVENT(below(rng, 4) ? TYPE_EXEPT : TYPE_OF(event), vector) | (event & EVENT_INJ_EV);
 	if (!below(rng, 4))
 		event |= random64(rng) & EVENT_INJ_RSVD;
 	return event;
@@ -400,7 +399,7 @@ void init_arena(void)
 	memcpy(arena[GDT], gdt, sizeof(gdt));
 
 	if (va >> 30)
-		die("linked to above 1 GiB");
+		errx(2, "linked to above 1 GiB");
 	set_pte(PML5, 0, (u64)arena[PML4] | link);
 	set_pte(PML4, 0, (u64)arena[PDPT] | link);
 	set_pte(PDPT, 0, (u64)arena[PD] | link);

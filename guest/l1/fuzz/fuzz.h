@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "../vm.h"
 
 #define BATCH		4096	/* cases: with one VM and one CPUID */
 #define GOOD_EVERY	8	/* cases: then a VMRUN that has to work */
 #define MAX_TRIES	16	/* for an event that gets lost */
 #define STUCK		3	/* s without progress */
-#define REPORT		5	/* s between lines about the progress */
 #define MAX_PRINTED	3	/* cases that are printed, of each kind of wrong */
 
 /* L2's memory: 16 pages, at a multiple of their size. */
@@ -110,7 +108,7 @@ void repair_arena(void);
  * What is wrong with a case.
  */
 enum wrong {
-	LET_IN, NOT_BY_KVM, REFUSED, UNKNOWN_EXIT, NOT_CLEAN, UNSTEADY, NO_REASON,
+	LET_IN, NOT_BY_KVM, VALID_REFUSED, UNKNOWN_EXIT, NOT_CLEAN, UNSTEADY, NO_REASON,
 	WRONG_HANDLER, L1_ENDS, ENDED, TIMEOUT, DAMAGE, WRONG_ERRNO, STATE_LET_IN,
 	STATE_REFUSED, HARMED,
 	NR_WRONGS
@@ -119,12 +117,7 @@ enum wrong {
 extern const char * const wrongs[];
 
 /* Exit codes up to 0xbf are intercepts by their number; the others after them. */
-enum { NPF = 0xc0, INVALID, LATE_INVALID, OTHER, NR_EXITS };
-
-/* Why a VMRUN without an event is refused although KVM's checks let it pass. */
-enum late { REASON_NONE, REASON_LMSLE, REASON_CET, REASON_CR3, REASON_MSRPM, REASON_SEG, NR_REASONS };
-
-extern const char * const reasons[];
+enum { NPF = 0xc0, BY_CHECKS, LATE_INVALID, OTHER, NR_EXITS };
 
 /* What host and L1 share. */
 extern struct job {
@@ -137,7 +130,6 @@ extern struct job {
 	struct caps caps;	/* the vCPU's: supported and in CPUID */
 	u64 vmruns, good;	/* also says that something goes on */
 	u64 invalid_events, valid_events, lost, inconclusive;
-	u64 late[NR_REASONS];	/* why something was refused after KVM's checks */
 	u64 exits[NR_EXITS];
 	u64 kinds[NR_KINDS];
 	u64 wrong, wrongs[NR_WRONGS];
@@ -162,21 +154,15 @@ void l1_fuzz(u64 arg);
 /* How KVM_RUN can end: KVM_EXIT_*, or these. */
 enum { END_TIMEOUT = 64, END_ERRNO, NR_ENDS };
 
-extern struct caps supported;
-extern time_t last_report;
-
-/* run.c: the host's side of it. */
+/* fuzz.c: the host's side of it. */
 void print_vmcb(const struct vmcb *vmcb, const struct vmcb *good);
 void print_event(u32 event_inj, u32 err, const char *rule);
 void print_replay(const char *prefix, u64 nr);
 void print_ends(const u64 *counts);
-void report_progress(const char *what, u64 done, u64 all);
 void check_arena(void);
 u32 run_bounded(struct vm *vm);
 bool is_call(struct vm *vm, u32 end);
 struct caps caps_of(u64 nr);
-void fuzz_vmrun(u64 vmruns);
-void replay_vmrun(u64 nr);
 
 /* state.c: KVM_SET_NESTED_STATE; lone is one case, or -1. */
 void fuzz_state(u64 wanted, long long lone);

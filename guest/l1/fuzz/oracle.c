@@ -5,7 +5,7 @@
 const char * const wrongs[] = {
 	[LET_IN] = "an invalid event is let in",
 	[NOT_BY_KVM] = "an invalid event is refused by the CPU, not by KVM",
-	[REFUSED] = "a valid event is refused",
+	[VALID_REFUSED] = "a valid event is refused",
 	[UNKNOWN_EXIT] = "an exit code that L1 has not asked for",
 	[NOT_CLEAN] = "KVM's VMEXIT_INVALID has exit_info, or changes the save area",
 	[UNSTEADY] = "after KVM's checks, refused once and not again",
@@ -19,15 +19,6 @@ const char * const wrongs[] = {
 	[STATE_LET_IN] = "KVM_SET_NESTED_STATE takes an invalid event",
 	[STATE_REFUSED] = "KVM_SET_NESTED_STATE refuses a valid event",
 	[HARMED] = "the vCPU does not go on from its own state",
-};
-
-const char * const reasons[] = {
-	[REASON_NONE] = "  by whom, is not known",
-	[REASON_LMSLE] = "  by the CPU: EFER.LMSLE",
-	[REASON_CET] = "  by the CPU: CR4.CET",
-	[REASON_CR3] = "  by KVM: CR3, PDPTEs",
-	[REASON_MSRPM] = "  by KVM: no MSR bitmap",
-	[REASON_SEG] = "  stale segments",
 };
 
 struct job job;
@@ -63,14 +54,8 @@ static u32 exit_index(const struct vmcb *vmcb, const struct vmcb_control *contro
 	u64 code = vmcb->control.exit_code;
 
 	*known = true;
-	switch (who_refused(vmcb)) {
-	case REFUSED_BY_CHECK:
-		return INVALID;
-	case REFUSED_LATER:
-		return LATE_INVALID;
-	default:
-		break;
-	}
+	if (who_refused(vmcb) != NOT_REFUSED)
+		return who_refused(vmcb) == REFUSED_BY_CHECK ? BY_CHECKS : LATE_INVALID;
 	if (code == EXIT_NPF) {
 		*known = control->nested_ctl & NESTED_CTL_NP;
 		return NPF;
@@ -95,22 +80,11 @@ static bool is_clean(void)
 const char *broken_rule(const struct fuzz_case *c, struct caps caps, bool mode_rule)
 {
 	const struct vmcb_save *save = &c->vmcb.save;
-	u8 vector = c->event_inj & EVENT_INJ_VECTOR;
 	bool in_64bit = save->efer & EFER_LME && save->cr0 & CR0_PG && save->cs.attrib & SEG_L;
 
-	if (mode_rule && c->event_inj & EVENT_INJ_V &&
-	    (c->event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
-	    (vector == 28 || (in_64bit && (vector == 4 || vector == 5))))
+	if (mode_rule && event_inj_impossible(c->event_inj, in_64bit))
 		return "impossible in L2's mode";
 	return event_inj_broken_rule(c->event_inj, caps);
-}
-
-static bool may_hardware_refuse(u32 event_inj)
-{
-	u8 vector = event_inj & EVENT_INJ_VECTOR;
-
-	return (event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_EXEPT &&
-	       (vector == 4 || vector == 5 || vector == 21 || vector == 28 || vector == 29);
 }
 
 static u32 run_once(u32 event_inj)
@@ -134,7 +108,7 @@ static u32 run_once(u32 event_inj)
 	job.exits[exit]++;
 	if (!known)
 		found(UNKNOWN_EXIT);
-	if (exit == INVALID && !is_clean())
+	if (exit == BY_CHECKS && !is_clean())
 		found(NOT_CLEAN);
 	return exit;
 }
@@ -164,52 +138,35 @@ static u32 run_case(u32 event_inj)
  * where it takes L2 for one with PAE, and the MSR bitmap are looked at by KVM when
  * it has left L1. And who calls segments clean that are not gets the last L2's.
  */
-static enum late late_reason(const struct vmcb *vmcb)
+static bool late_has_reason(const struct vmcb *vmcb)
 {
 	const struct vmcb_control *control = &vmcb->control;
 	const struct vmcb_save *save = &vmcb->save;
 	u64 msrpm = control->msrpm_base_pa & ~0xfffull;
 	bool paging = save->cr0 & CR0_PG;
+	bool long_mode = (save->efer & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA);
 
-	if (save->efer & EFER_LMSLE)
-		return REASON_LMSLE;
-	if (save->cr4 & CR4_CET && job.caps.shstk)
-		return REASON_CET;
-	if (!(paging && save->efer & EFER_LME) && save->cr3 >> 51)
-		return REASON_CR3;
-	if (paging && save->cr4 & CR4_PAE && !(control->nested_ctl & NESTED_CTL_NP) &&
-	    (save->efer & (EFER_LME | EFER_LMA)) != (EFER_LME | EFER_LMA) &&
-	    (save->cr3 & ~0x1full) != (u64)arena[PAE_PDPT])
-		return REASON_CR3;
-	if (control->intercept_misc1 & INTERCEPT1_MSR &&
-	    msrpm - (u64)bitmaps > sizeof(bitmaps) - MSRPM_SIZE &&
-	    msrpm - (u64)arena > sizeof(arena) - MSRPM_SIZE)
-		return REASON_MSRPM;
-	if (control->clean & CLEAN_SEG)
-		return REASON_SEG;
-	return REASON_NONE;
-}
-
-/* An invalid event is looked for elsewhere, and a real CPU has reasons of its own. */
-static void judge_late(void)
-{
-	enum late reason = late_reason(&current.vmcb);
-
-	job.late[reason]++;
-	if (reason == REASON_NONE && !job.hardware)
-		found(NO_REASON);
+	return save->efer & EFER_LMSLE || (save->cr4 & CR4_CET && job.caps.shstk) ||
+	       control->clean & CLEAN_SEG ||
+	       (!(paging && save->efer & EFER_LME) && save->cr3 >> 51) ||
+	       (paging && save->cr4 & CR4_PAE && !(control->nested_ctl & NESTED_CTL_NP) &&
+		!long_mode && (save->cr3 & ~0x1full) != (u64)arena[PAE_PDPT]) ||
+	       (control->intercept_misc1 & INTERCEPT1_MSR &&
+		msrpm - (u64)bitmaps > sizeof(bitmaps) - MSRPM_SIZE &&
+		msrpm - (u64)arena > sizeof(arena) - MSRPM_SIZE);
 }
 
 static void judge_event(u32 exit)
 {
 	const char *rule = broken_rule(&current, job.caps, job.mode_rule);
-	bool refused = exit == INVALID || exit == LATE_INVALID;
-	u8 vector = current.event_inj & EVENT_INJ_VECTOR;
+	bool refused = exit == BY_CHECKS || exit == LATE_INVALID;
+	/* What a real CPU may refuse: #OF, #BR, #CP, #HV and #VC. */
+	const u32 refusable = 1u << 4 | 1u << 5 | 1u << 21 | 1u << 28 | 1u << 29;
 	bool event = current.event_inj & EVENT_INJ_V;
 
 	if (rule) {
 		job.invalid_events++;
-		if (exit != INVALID)
+		if (exit != BY_CHECKS)
 			found(exit == LATE_INVALID ? NOT_BY_KVM : LET_IN);
 		return;
 	}
@@ -219,14 +176,12 @@ static void judge_event(u32 exit)
 	}
 	job.valid_events += event;
 	if (refused) {
-		if (!job.hardware || !event || !may_hardware_refuse(current.event_inj))
-			found(REFUSED);
+		if (!job.hardware || !event || !is_exception_of(current.event_inj, refusable))
+			found(VALID_REFUSED);
 		return;
 	}
 	if (current.kind != EVENT)
 		return;
-	if ((current.event_inj & EVENT_INJ_TYPE) >> EVENT_INJ_TYPE_SHIFT == TYPE_NMI)
-		vector = 2;
 	/* A fault or a host's interrupt right before L0 enters L2 can cost an event. */
 	for (u32 n = 0; n < MAX_TRIES && event && exit == EXIT_VMMCALL && job.rip == ENTRY; n++) {
 		job.lost++;
@@ -234,7 +189,7 @@ static void judge_event(u32 exit)
 	}
 	if (!event && exit == EXIT_VMMCALL && job.rip == ENTRY)
 		return;
-	if (exit != EXIT_VMMCALL || !event || job.rip != HANDLER(vector))
+	if (exit != EXIT_VMMCALL || !event || job.rip != HANDLER(vector_of(current.event_inj)))
 		found(WRONG_HANDLER);
 }
 
@@ -259,9 +214,11 @@ void l1_fuzz(u64 arg)
 				if (current.kind != EVENT && current.kind != NO_VMCB) {
 					u32 exit = run_case(0);
 
-					job.entered = exit != INVALID && exit != LATE_INVALID;
-					if (exit == LATE_INVALID)
-						judge_late();
+					job.entered = exit != BY_CHECKS && exit != LATE_INVALID;
+					/* A real CPU has reasons of its own. */
+					if (exit == LATE_INVALID && !job.hardware &&
+					    !late_has_reason(&current.vmcb))
+						found(NO_REASON);
 				}
 			}
 			if (job.phase == 1) {

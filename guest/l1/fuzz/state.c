@@ -1,27 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random states for KVM_SET_NESTED_STATE, on a vCPU that runs L2. */
-#include <sys/ioctl.h>
 #include "fuzz.h"
 
-union nested {
-	struct kvm_nested_state state;
-	u8 size[NESTED_STATE_SIZE];
-};
-
-static struct {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	struct kvm_vcpu_events events;
-	union nested nested;
-} saved;
-
+static struct snapshot saved;
 static u64 state_ends[NR_ENDS];
 static u64 calls, accepted, einval, restored, state_invalid, state_valid, state_inconclusive;
-
-static struct vmcb *vmcb_of(union nested *n)
-{
-	return (struct vmcb *)n->state.data.svm[0].vmcb12;
-}
 
 static void l1_state(u64 arg)
 {
@@ -33,21 +16,6 @@ static void l1_state(u64 arg)
 		to_host();
 }
 
-static void must_ioctl(struct vm *vm, unsigned long request, void *arg, const char *what)
-{
-	if (ioctl(vm->vcpu, request, arg))
-		die("%s", what);
-}
-
-/* Has KVM complete the OUT that it ended with. */
-static void complete_io(struct vm *vm)
-{
-	vm->run->immediate_exit = 1;
-	ioctl(vm->vcpu, KVM_RUN, 0);
-	vm->run->immediate_exit = 0;
-	errno = 0;
-}
-
 /* A vCPU that runs L2, which is at VMMCALL; L1, at OUT, is what it returns to. */
 static void start_state(struct vm *vm, struct caps cpuid)
 {
@@ -56,34 +24,30 @@ static void start_state(struct vm *vm, struct caps cpuid)
 	vm_create(vm, cpuid);
 	vm_start(vm, l1_state, 0);
 	if (!is_call(vm, run_bounded(vm)))
-		die("L2 does not run: exit reason %u", vm->run->exit_reason);
-	complete_io(vm);
-	must_ioctl(vm, KVM_GET_REGS, &saved.regs, "KVM_GET_REGS");
-	must_ioctl(vm, KVM_GET_SREGS, &saved.sregs, "KVM_GET_SREGS");
-	must_ioctl(vm, KVM_GET_VCPU_EVENTS, &saved.events, "KVM_GET_VCPU_EVENTS");
-	vm_get_nested_state(vm, &saved.nested.state);
-	if (!(saved.nested.state.flags & KVM_STATE_NESTED_GUEST_MODE))
-		die("KVM_GET_NESTED_STATE does not see L2");
+		errx(2, "L2 does not run: exit reason %u", vm->run->exit_reason);
+	vm_complete_call(vm);
+	save(vm, &saved);
+	if (!(saved.nested.flags & KVM_STATE_NESTED_GUEST_MODE))
+		errx(2, "KVM_GET_NESTED_STATE does not see L2");
 	saved.regs.rip = ENTRY;
-	vmcb = vmcb_of(&saved.nested);
+	vmcb = nested_vmcb(&saved);
 	vmcb->save.rip = OUT;
 	vmcb->control.event_inj = 0;
 }
 
 static void restore_state(struct vm *vm)
 {
-	static union nested none;
+	static struct kvm_nested_state none = {
+		.size = sizeof(none), .format = KVM_STATE_NESTED_FORMAT_SVM,
+		.flags = KVM_STATE_NESTED_GIF_SET,
+	};
 
-	none.state.size = sizeof(none.state);
-	none.state.format = KVM_STATE_NESTED_FORMAT_SVM;
-	none.state.flags = KVM_STATE_NESTED_GIF_SET;
-	if (vm_set_nested_state(vm, &none.state))
-		die("KVM_SET_NESTED_STATE: out of guest mode");
-	must_ioctl(vm, KVM_SET_SREGS, &saved.sregs, "KVM_SET_SREGS");
-	must_ioctl(vm, KVM_SET_REGS, &saved.regs, "KVM_SET_REGS");
-	must_ioctl(vm, KVM_SET_VCPU_EVENTS, &saved.events, "KVM_SET_VCPU_EVENTS");
-	if (vm_set_nested_state(vm, &saved.nested.state))
-		die("KVM_SET_NESTED_STATE: the state that it gave");
+	if (vm_set_nested_state(vm, &none))
+		errx(2, "KVM_SET_NESTED_STATE: out of guest mode");
+	must(set_sregs(vm, &saved), "KVM_SET_SREGS");
+	must(set_the_rest(vm, &saved), "KVM_SET_VCPU_EVENTS");
+	if (vm_set_nested_state(vm, &saved.nested))
+		errx(2, "KVM_SET_NESTED_STATE: the state that it gave");
 	restored++;
 }
 
@@ -116,17 +80,17 @@ struct state_case {
 	enum kind kind;
 	u32 event_inj, event_inj_err;
 	bool run;
-	union nested nested;
+	struct snapshot s;
 };
 
 /* As on VMRUN, but that the save area is L1's, who has no page tables against it. */
 static void make_state_case(u64 nr, struct state_case *c)
 {
 	struct rng rng = { job.seed * 0x2545f4914f6cdd1d ^ nr ^ 1ull << 63 };
-	struct vmcb *vmcb = vmcb_of(&c->nested);
+	struct vmcb *vmcb = nested_vmcb(&c->s);
 	u32 what = below(&rng, 100), n;
 
-	c->nested = saved.nested;
+	c->s = saved;
 	c->kind = what < 40 ? EVENT : what < 90 ? NEAR : WILD;
 	c->event_inj = c->kind == EVENT || below(&rng, 4) ? any_event(&rng) : 0;
 	c->event_inj_err = random64(&rng);
@@ -134,7 +98,7 @@ static void make_state_case(u64 nr, struct state_case *c)
 	n = c->kind == EVENT ? below(&rng, 5) : c->kind == NEAR ? 1 + below(&rng, 3) :
 	    4 + below(&rng, 28);
 	if (c->kind != EVENT && !below(&rng, 6))
-		vary_header(&rng, &c->nested.state);
+		vary_header(&rng, &c->s.nested);
 
 	for (; n; n--) {
 		u32 way = below(&rng, nr_fields + 2);
@@ -178,24 +142,22 @@ static void make_state_case(u64 nr, struct state_case *c)
 	mend_roots(vmcb);
 }
 
-static void print_state_case(u64 nr, const struct state_case *c, int err)
+static void print_state_case(u64 nr, struct state_case *c, int err)
 {
-	const struct kvm_nested_state *good = &saved.nested.state;
+	const struct kvm_nested_state *good = &saved.nested;
 
-	printf("    returned %d; seed %llu case s%llu, %s, vCPU with%s SHSTK and with%s SEV-ES\n",
-	       err, (unsigned long long)job.seed, (unsigned long long)nr, kind_names[c->kind],
-	       job.caps.shstk ? "" : "out", job.caps.sev_es ? "" : "out");
-	if (c->nested.state.flags != good->flags || c->nested.state.format != good->format ||
-	    c->nested.state.size != good->size ||
-	    c->nested.state.hdr.svm.vmcb_pa != good->hdr.svm.vmcb_pa)
+	printf("    returned %d; seed %llu case s%llu, %s, vCPU has %s\n", err, job.seed, nr,
+	       kind_names[c->kind], caps_name(job.caps));
+	if (c->s.nested.flags != good->flags || c->s.nested.format != good->format ||
+	    c->s.nested.size != good->size ||
+	    c->s.nested.hdr.svm.vmcb_pa != good->hdr.svm.vmcb_pa)
 		printf("    header: flags %#x format %u size %u vmcb_pa %#llx\n",
-		       c->nested.state.flags, c->nested.state.format, c->nested.state.size,
-		       (unsigned long long)c->nested.state.hdr.svm.vmcb_pa);
+		       c->s.nested.flags, c->s.nested.format, c->s.nested.size, c->s.nested.hdr.svm.vmcb_pa);
 	print_event(c->event_inj, c->event_inj_err, event_inj_broken_rule(c->event_inj, job.caps));
-	print_vmcb((const struct vmcb *)c->nested.state.data.svm[0].vmcb12, vmcb_of(&saved.nested));
+	print_vmcb(nested_vmcb(&c->s), nested_vmcb(&saved));
 }
 
-static void found_state(enum wrong wrong, u64 nr, const struct state_case *c, int err)
+static void found_state(enum wrong wrong, u64 nr, struct state_case *c, int err)
 {
 	if (!count_wrong(wrong))
 		return;
@@ -208,10 +170,9 @@ static int call_state(struct vm *vm, u64 nr, struct state_case *c, u32 event_inj
 {
 	int err;
 
-	vmcb_of(&c->nested)->control.event_inj = event_inj;
-	vmcb_of(&c->nested)->control.event_inj_err = c->event_inj_err;
-	err = vm_set_nested_state(vm, &c->nested.state);
-	errno = 0;
+	nested_vmcb(&c->s)->control.event_inj = event_inj;
+	nested_vmcb(&c->s)->control.event_inj_err = c->event_inj_err;
+	err = vm_set_nested_state(vm, &c->s.nested);
 	calls++;
 	accepted += !err;
 	einval += err == EINVAL;
@@ -235,7 +196,7 @@ static void state_case(struct vm *vm, u64 nr, struct caps cpuid, bool print)
 	err = call_state(vm, nr, &c, c.event_inj);
 	rule = event_inj_broken_rule(c.event_inj, job.caps);
 	/* A header that has KVM leave guest mode, or refuse, before it looks at the rest. */
-	looked_at = c.nested.state.flags & KVM_STATE_NESTED_GUEST_MODE;
+	looked_at = c.s.nested.flags & KVM_STATE_NESTED_GUEST_MODE;
 	if (rule && looked_at) {
 		state_invalid++;
 		if (!err)
@@ -257,7 +218,7 @@ static void state_case(struct vm *vm, u64 nr, struct caps cpuid, bool print)
 	if (!c.run || (!err && !looked_at))
 		return;
 	/* KVM of 6.12 goes on for ever, and warns, if there is no memory for what #VMEXIT has to tell. */
-	if (!leads_nowhere && c.nested.state.hdr.svm.vmcb_pa >= 1ull << 30)
+	if (!leads_nowhere && c.s.nested.hdr.svm.vmcb_pa >= 1ull << 30)
 		return;
 	if (err && c.kind != EVENT && !before)
 		restore_state(vm);
@@ -265,7 +226,7 @@ static void state_case(struct vm *vm, u64 nr, struct caps cpuid, bool print)
 	end = run_bounded(vm);
 	state_ends[is_call(vm, end) ? KVM_EXIT_IO : end]++;
 	if (is_call(vm, end)) {
-		complete_io(vm);
+		vm_complete_call(vm);
 		return;
 	}
 	if (end == END_TIMEOUT && !leads_nowhere)
@@ -282,13 +243,9 @@ void fuzz_state(u64 wanted, long long lone)
 	struct vm vm;
 	u64 nr = lone >= 0 ? (u64)lone : 0;
 
-	last_report = time(NULL);
 	while (calls < wanted) {
 		cpuid = caps_of(nr);
-		job.caps = (struct caps) {
-			.shstk = cpuid.shstk && supported.shstk,
-			.sev_es = cpuid.sev_es && supported.sev_es,
-		};
+		job.caps = vcpu_has(cpuid);
 		start_state(&vm, cpuid);
 		do {
 			state_case(&vm, nr, cpuid, lone >= 0);
@@ -299,14 +256,11 @@ void fuzz_state(u64 wanted, long long lone)
 		check_arena();
 		if (lone >= 0)
 			return;
-		report_progress("KVM_SET_NESTED_STATE", calls, wanted);
 	}
 	printf("KVM_SET_NESTED_STATE: seed %llu, %llu cases, %llu calls: %llu accepted, %llu EINVAL; %llu times put back\n",
-	       (unsigned long long)job.seed, (unsigned long long)nr, (unsigned long long)calls,
-	       (unsigned long long)accepted, (unsigned long long)einval, (unsigned long long)restored);
+	       job.seed, nr, calls, accepted, einval, restored);
 	printf("KVM_RUN after it:\n");
 	print_ends(state_ends);
 	printf("events: %llu invalid, %llu valid, %llu with a state that is invalid without, too\n",
-	       (unsigned long long)state_invalid, (unsigned long long)state_valid,
-	       (unsigned long long)state_inconclusive);
+	       state_invalid, state_valid, state_inconclusive);
 }

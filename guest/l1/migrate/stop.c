@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "vcpu.h"
@@ -36,9 +35,8 @@ u64 address_of(const char *function)
 			address = a;
 	if (f)
 		fclose(f);
-	errno = 0;
 	if (!address)
-		die("/proc/kallsyms has no address of %s()", function);
+		errx(2, "/proc/kallsyms has no address of %s()", function);
 	return address;
 }
 
@@ -60,8 +58,7 @@ bool can_stop_at(u64 address)
 	/* Without kprobes, no place in the kernel is fit for a breakpoint. */
 	if (fd < 0 && errno == EINVAL)
 		return false;
-	if (fd < 0)
-		die("a breakpoint of perf's in KVM");
+	must(fd, "a breakpoint of perf's in KVM");
 	close(fd);
 	return true;
 }
@@ -77,10 +74,8 @@ bool run_up_to(struct vm *vm, u64 address)
 	/* It counts down from one, and is off then. */
 	if (fd < 0 || fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_ASYNC) ||
 	    ioctl(fd, PERF_EVENT_IOC_REFRESH, 1))
-		die("a breakpoint of perf's in KVM");
-	alarm(SECONDS);
-	end = vm_run(vm);
-	alarm(0);
+		err(2, "a breakpoint of perf's in KVM");
+	end = vm_run_for(vm, SECONDS);
 	close(fd);
 	return end == VM_SIGNAL && stopped;
 }

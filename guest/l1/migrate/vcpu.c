@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The vCPU that migrates: its L1 and L2, and what is saved of it and restored. */
-#include <errno.h>
+/* The vCPU that migrates: its L1 and L2, and their memory. */
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include "vcpu.h"
 
 static struct vmcb vmcb12 __attribute__((aligned(4096)));
@@ -113,53 +110,6 @@ void l1_injects(u64 arg)
 		to_host();
 }
 
-struct vmcb *nested_vmcb(struct snapshot *s)
-{
-	return (struct vmcb *)s->nested.data.svm[0].vmcb12;
-}
-
-void save(struct vm *vm, struct snapshot *s)
-{
-	memset(s, 0, sizeof(*s));
-	must(vm, KVM_GET_SREGS, &s->sregs);
-	must(vm, KVM_GET_REGS, &s->regs);
-	must(vm, KVM_GET_VCPU_EVENTS, &s->events);
-	must(vm, KVM_GET_DEBUGREGS, &s->debugregs);
-	s->msrs.head.nmsrs = 1;
-	s->msrs.entry.index = MSR_VM_HSAVE_PA;
-	if (ioctl(vm->vcpu, KVM_GET_MSRS, &s->msrs) != 1)
-		die("KVM_GET_MSRS: VM_HSAVE_PA");
-	vm_get_nested_state(vm, &s->nested);
-}
-
-int try_sregs(struct vm *vm, struct snapshot *s)
-{
-	return ioctl(vm->vcpu, KVM_SET_SREGS, &s->sregs) ? errno : 0;
-}
-
-void restore_sregs(struct vm *vm, struct snapshot *s)
-{
-	errno = try_sregs(vm, s);
-	if (errno)
-		die("KVM_SET_SREGS");
-}
-
-int try_the_rest(struct vm *vm, struct snapshot *s)
-{
-	must(vm, KVM_SET_REGS, &s->regs);
-	if (ioctl(vm->vcpu, KVM_SET_MSRS, &s->msrs) != 1)
-		die("KVM_SET_MSRS: VM_HSAVE_PA");
-	must(vm, KVM_SET_DEBUGREGS, &s->debugregs);
-	return ioctl(vm->vcpu, KVM_SET_VCPU_EVENTS, &s->events) ? errno : 0;
-}
-
-void restore_the_rest(struct vm *vm, struct snapshot *s)
-{
-	errno = try_the_rest(vm, s);
-	if (errno)
-		die("KVM_SET_VCPU_EVENTS");
-}
-
 /*
  * All VMs have the program as their memory. What L1 has changed of it since it
  * was saved: vmcb12, and its stack from where it is to where it began.
@@ -177,7 +127,7 @@ void save_memory(struct snapshot *s, u64 top_of_stack)
 	saved_memory.rsp = (u64 *)nested_vmcb(s)->save.rsp;
 	saved_memory.size = top_of_stack - nested_vmcb(s)->save.rsp;
 	if (saved_memory.size > sizeof(saved_memory.stack))
-		die("L1's stack has %zu bytes", saved_memory.size);
+		errx(2, "L1's stack has %zu bytes", saved_memory.size);
 	memcpy(saved_memory.stack, saved_memory.rsp, saved_memory.size);
 }
 
@@ -189,16 +139,9 @@ void restore_memory(void)
 
 enum vm_exit run(struct vm *vm)
 {
-	enum vm_exit end;
+	enum vm_exit end = vm_run_for(vm, SECONDS);
 
-	alarm(SECONDS);
-	end = vm_run(vm);
-	alarm(0);
-	if (end != VM_CALL)
-		return end;
-	vm->run->immediate_exit = 1;
-	if (vm_run(vm) != VM_SIGNAL)
-		die("KVM_RUN with immediate_exit");
-	vm->run->immediate_exit = 0;
-	return VM_CALL;
+	if (end == VM_CALL)
+		vm_complete_call(vm);
+	return end;
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The vCPU that migrates: its L1 and L2, and what is saved of it and restored. */
+/* The vCPU that migrates: its L1 and L2, their memory, and where KVM_RUN stops. */
 #include "../vm.h"
 
 #define SECONDS		20	/* for L2 and L1 to get to their end: ms */
 #define ERROR_CODE	0x18
-
-#define TYPE(t)		((u32)(t) << EVENT_INJ_TYPE_SHIFT)
-#define EVENT(t, v)	(EVENT_INJ_V | TYPE(t) | (v))
 
 enum l1_end {
 	L1_RUNS,
@@ -42,35 +39,6 @@ extern const u32 live_events[4];
 void l1_runs_l2(u64 event_inj);
 void l1_injects(u64 arg);
 
-struct snapshot {
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
-	struct kvm_vcpu_events events;
-	struct kvm_debugregs debugregs;
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs;
-	union {
-		struct kvm_nested_state nested;
-		u8 size[NESTED_STATE_SIZE];
-	};
-};
-
-#define must(vm, request, arg) do {					\
-	if (ioctl((vm)->vcpu, request, arg) < 0)			\
-		die(#request);						\
-} while (0)
-
-/* All of them die() where KVM fails, but the one that gives errno. */
-struct vmcb *nested_vmcb(struct snapshot *s);
-void save(struct vm *vm, struct snapshot *s);
-/* What has to precede nested state: EFER.SVME is in it. 0 or errno. */
-int try_sregs(struct vm *vm, struct snapshot *s);
-void restore_sregs(struct vm *vm, struct snapshot *s);
-void restore_the_rest(struct vm *vm, struct snapshot *s);
-/* The last of it, which KVM may refuse: 0 or errno. */
-int try_the_rest(struct vm *vm, struct snapshot *s);
 /* All VMs have the program as their memory: what L1 has changed of it. */
 void save_memory(struct snapshot *s, u64 top_of_stack);
 void restore_memory(void);
