@@ -16,14 +16,14 @@ scripts_lint() {
 	printf '%s\n' */*.sh */*/*.sh .ci/run | grep -v ^build/ | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
 }
 
-# tables: README.md has what make bench has measured, as it is, and the cover letters say the same.
+# tables: docs/cost.md has what make bench has measured, as it is, and the cover letters say the same.
 tables() {
 	# shellcheck disable=SC2046 # one word a file
 	proof/bench-table $(find series -name bench | sort -V) >build/check.table
-	if sed -n '/^<!-- make bench/,/^<!-- end -->$/p' README.md | sed '1d; $d; /^```$/d' | diff build/check.table -; then
-		echo "ok - README.md has the figures of make bench"
+	if sed -n '/^<!-- make bench/,/^<!-- end -->$/p' docs/cost.md | sed '1d; $d; /^```$/d' | diff build/check.table -; then
+		echo "ok - docs/cost.md has the figures of make bench"
 	else
-		echo "not ok - README.md has the figures of make bench: run it"
+		echo "not ok - docs/cost.md has the figures of make bench: run it"
 	fi
 	for _bench in series/*/bench; do
 		_cover=${_bench%bench}cover-letter

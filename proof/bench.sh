@@ -3,7 +3,7 @@
 # bench.sh - what the series costs: instructions of a VMRUN round trip as L1's TSC counts them under -icount, text, stack.
 # Usage: [BASE=6.12] proof/bench.sh
 # Boots the base and the patched kernel, both on a KVM that was made to support SHSTK and SEV-ES (kernel/caps). Keeps the
-# numbers in series/$BASE/bench, and writes the table made of those of all bases into README.md; not with KERNEL, nor with work
+# numbers in series/$BASE/bench, and writes the table made of those of all bases into docs/cost.md; not with KERNEL, nor with work
 # in build/tree that was not exported.
 
 set -eu
@@ -104,4 +104,4 @@ install "series/$BASE/bench" <"$run/bench"
 proof/bench-table "series/$BASE/bench"
 # shellcheck disable=SC2046 # one word a file
 { echo '```'; proof/bench-table $(find series -name bench | sort -V); echo '```'; } |
-	replace README.md '<!-- make bench writes this: -->' '^<!-- end -->$'
+	replace docs/cost.md '<!-- make bench writes this: -->' '^<!-- end -->$'

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# run-tests.sh - the series' selftest as its users run it, "make run_tests" in a bare Debian, as README says: where there is no
+# run-tests.sh - the series' selftest as its users run it, "make run_tests" in a bare Debian, as docs/selftest.md says: where there is no
 # /dev/kvm it is skipped, and in a guest with that Debian as its root it fails without the series and passes with it.
 # Usage: [BASE=6.12] kernel/stock.sh proof/run-tests.sh    (as root; part of make fresh)
-# The Debian is build/debian, with the packages that README names; the kernel is Debian's own. Of KVM's tests the others are left
+# The Debian is build/debian, with the packages that docs/selftest.md names; the kernel is Debian's own. Of KVM's tests the others are left
 # out: these take half an hour. Exit: 0 all as it must be, 1 it is not.
 
 set -eu

@@ -20,7 +20,7 @@ figures() {
 	[ -f "series/$BASE/bench" ] || return 0
 	_of=$(sed -n '1s/^# By make bench: Linux \([^ ,]*\),.*/\1/p' "series/$BASE/bench")
 	[ "$_of" = "$version" ] ||
-		say STALE "figures of $_of in series/$BASE/bench and README.md: make bench BASE=$BASE; and by hand in series/$BASE/cover-letter"
+		say STALE "figures of $_of in series/$BASE/bench and docs/cost.md: make bench BASE=$BASE; and by hand in series/$BASE/cover-letter"
 }
 
 # texts: what else names the older release.
