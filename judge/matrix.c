@@ -120,7 +120,6 @@ static int column_width(int column)
 
 static void print_row(const char *variant, int type, int first, int last)
 {
-	bool mark = changed(variant, type, first);
 	char *vectors;
 
 	if (type == TYPE_EXCEPTION && last < NR_EXCEPTIONS)
@@ -129,12 +128,12 @@ static void print_row(const char *variant, int type, int first, int last)
 		vectors = format("%d", first);
 	else
 		vectors = format("%d-%d", first, last);
-	printf("%s%c %-12s%-8s", mark ? BOLD : "", mark ? '*' : ' ',
+	printf("%c %-12s%-8s", changed(variant, type, first) ? '*' : ' ',
 	       type_names[type], vectors);
 	for (int c = 0; c < 2 * nr_paths; c++)
 		printf("%s%-*s", separator(c), column_width(c),
 		       cell(variant, c, type, first) ?: "-");
-	printf("%s\n", mark ? NORMAL : "");
+	putchar('\n');
 	free(vectors);
 }
 

@@ -60,16 +60,9 @@ void problem(struct boot *b, const char *fmt, ...)
 	putchar('\n');
 }
 
-const char *colour(const char *code)
-{
-	const char *no = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && !(no && *no) ? code : "";
-}
-
 struct text load(const char *dir, const char *name)
 {
-	char *path = *dir ? format("%s/%s", dir, name) : format("%s", name);
+	char *path = format("%s%s%s", dir, *dir ? "/" : "", name);
 	FILE *f = fopen(path, "r");
 	struct text t = { .missing = !f };
 	char *line = NULL;
@@ -108,30 +101,19 @@ struct sweep *find_sweep(const struct boot *b, const char *variant, const char *
 /* "0-1 injected, 2 refused, ...": each vector once, in order, none left out. */
 static bool parse_ranges(const char *s, const char *word[NR_VECTORS])
 {
-	int next = 0;
-
-	while (next < NR_VECTORS) {
-		int first, last, len = 0;
+	for (int next = 0; next < NR_VECTORS; ) {
+		int first, last, len;
 		char *w;
 
-		if (next)
-			s = after(s, ", ");
-		if (!s || !isdigit((unsigned char)*s) ||
-		    sscanf(s, "%3d%n", &first, &len) != 1)
+		if (next && !(s = after(s, ", ")))
 			return false;
-		last = first;
-		s += len;
-		if (*s == '-' && (!isdigit((unsigned char)s[1]) ||
-				  sscanf(s, "-%3d%n", &last, &len) != 1))
+		if (sscanf(s, "%d-%d %m[^, ]%n", &first, &last, &w, &len) != 3) {
+			if (sscanf(s, "%d %m[^, ]%n", &first, &w, &len) != 2)
+				return false;
+			last = first;
+		}
+		if (first != next || last < first || last >= NR_VECTORS)
 			return false;
-		s += *s == '-' ? len : 0;
-		if (*s++ != ' ' || first != next || last < first ||
-		    last >= NR_VECTORS)
-			return false;
-		len = strcspn(s, ", ");
-		if (!len)
-			return false;
-		w = format("%.*s", len, s);
 		while (next <= last)
 			word[next++] = w;
 		s += len;

@@ -81,7 +81,7 @@ static int report_boot(const char *dir)
 		printf("NOT FINISHED: %s\n", b.unfinished);
 		return EXIT_UNFINISHED;
 	}
-	good = !bad && b.scanned && !b.splats && !b.problems;
+	good = !bad && !b.splats && !b.problems;
 	printf("%s: %d tests, %d failed, %d skipped; %s%s\n",
 	       good ? "PASS" : "FAIL", b.nr_tests, bad, count_tests(&b, SKIP),
 	       !b.scanned ? "not scanned for splats" :
@@ -191,13 +191,12 @@ static int compare(const struct result *a, const struct result *b, bool is_case)
 
 	if (same && is_case)
 		return 0;
-	printf("%s  %s%-*s%-10s%-10s%s%s\n", same ? "" : BOLD,
+	printf("  %s%-*s%-10s%-10s%s\n",
 	       is_case ? "  " : "", is_case ? 38 : 40, name,
 	       a ? state_names[a->state] : "missing",
 	       b ? state_names[b->state] : "missing",
 	       !same ? "DIFFERENT" :
-	       a->state == FAIL ? "same (fails on both)" : "same",
-	       same ? "" : NORMAL);
+	       a->state == FAIL ? "same (fails on both)" : "same");
 	if (same && *a->note)
 		printf("      on both: %s\n", a->note);
 	if (!same && a && *a->note)

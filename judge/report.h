@@ -83,9 +83,6 @@ struct boot {
 	((array) = check(reallocarray(array, (nr) + 1, sizeof(*(array)))), \
 	 memset(&(array)[nr], 0, sizeof(*(array))), &(array)[(nr)++])
 
-#define BOLD	colour("\033[1;33m")
-#define NORMAL	colour("\033[0m")
-
 /* read.c */
 
 /* The lists for the console's lines, -d and -a. */
@@ -97,8 +94,6 @@ char *format(const char *fmt, ...);
 /* One breach of form or expectation: printed and counted. */
 __attribute__((format(printf, 2, 3)))
 void problem(struct boot *b, const char *fmt, ...);
-/* The code on a terminal, "" elsewhere. */
-const char *colour(const char *code);
 /* A file of a folder, control characters replaced; dir may be "". */
 struct text load(const char *dir, const char *name);
 
