@@ -6,7 +6,7 @@ ACCEL	?= tcg
 BASES	:= $(patsubst series/%/,%,$(dir $(sort $(wildcard series/*/0001-*.patch))))
 
 # The scripts read these from the environment. KERNEL is of use only if it is set.
-export BASE ACCEL KERNEL KUT TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
+export BASE ACCEL KERNEL KUT L1 TEST KVM_AMD TRACE NOISE DEBUG MUTANTS FROM PATCH DSC FORCE UPDATE V SEED COUNT CASE SUITE FLAVOUR RELEASE TRY
 # STOCK=1: with Debian's own kernel. What the scripts have by this name is that kernel's release, and stock.sh sets it.
 unexport STOCK
 # A tree of the user's names the base that is nearest to it, unless the user does.
@@ -49,7 +49,7 @@ help:
 	@echo '  make mutants mistakes planted in the check, each of which the selftest has to find'
 	@echo '  make fuzz    random vmcb12s and nested states: no splat, no verdict but those that the truth table allows'
 	@echo '  make migrate saves L2 with an event pending, restores it into a fresh VM with another CPUID'
-	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused'
+	@echo '  make nested  Linux in Linux in Linux: the events that L1 injects into L2, counted; none is refused (L1=xen: that Xen injects)'
 	@echo '  make kut     KVM-unit-tests of SVM, of the checkout KUT, on BASE without and with the series, case by case'
 	@echo '  make bench   what the check costs in instructions; writes series/BASE/bench and the table in docs/cost.md'
 	@echo '  make fresh   these commands on a bare Debian 12 and 13, in a chroot (root; SUITE=trixie: only there)'
@@ -61,6 +61,7 @@ help:
 	@echo '  BASE=$(BASE)     of $(BASES)'
 	@echo '  KERNEL=$(KERNEL)       a Linux git tree whose HEAD takes the place of the packaged base'
 	@echo '  KUT=$(KUT)          a checkout of kvm-unit-tests, for make kut'
+	@echo '  L1=$(L1)           of make nested: kvm unless told; xen, with Debian'\''s generic kernel'
 	@echo '  ACCEL=$(ACCEL)     tcg; kvm on an AMD machine with nested SVM; bochs (BOCHS=): another emulator, for run, stock, probe and caps'
 	@echo '  TEST=$(TEST)         of the tests in kernel/suite, run these, too ("all": every one)'
 	@echo '  KVM_AMD=$(KVM_AMD)      parameters of kvm_amd in L0, but for make nested: KVM_AMD="npt=0 vgif=0"'
@@ -104,8 +105,9 @@ fuzz:
 migrate:
 	@$(call with,migrate.sh)
 
+# Of Debian's kernels, the generic one can be Xen's first domain.
 nested:
-	@$(call with,nested.sh)
+	@$(if $(filter xen,$(L1)),FLAVOUR=$(or $(FLAVOUR),amd64) kernel/stock.sh proof/nested.sh,$(call with,nested.sh))
 
 kut:
 	@$(call with,kut.sh)

@@ -142,6 +142,7 @@ all() {
 		caps STOCK=1 BASE=$BASE
 		migrate STOCK=1 BASE=$BASE
 		nested STOCK=1 BASE=$BASE
+		nested L1=xen BASE=$BASE
 		mutants STOCK=1 BASE=$BASE MUTANTS=vector-9
 		fuzz STOCK=1 BASE=$BASE COUNT=20000
 	EOT

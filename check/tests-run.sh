@@ -5,6 +5,8 @@
 
 expect 2 "TEST names 'none', which is not in kernel/suite" "an unknown TEST" env TEST=none proof/run.sh
 expect 2 "KUT=.*/empty is no checkout of kvm-unit-tests" "kvm-unit-tests where there are none" env KUT="$t/empty" proof/kut.sh
+expect 2 "L1=foo: kvm or xen" "an unknown L1" env L1=foo proof/nested.sh
+expect 2 "as Debian's FLAVOUR=amd64 can, and not that of the lab" "Xen without its first domain" env L1=xen proof/nested.sh
 expect 2 "MUTANTS names 'none-such', which is not in proof/mutants" "an unknown mutant" env MUTANTS=none-such proof/mutants.sh
 expect 2 "none of MUTANTS is for BASE=" "a mutant of another base only" env MUTANTS=mode-rule-dropped proof/mutants.sh
 expect 2 "ACCEL=hvf: tcg, kvm or bochs" "an unknown ACCEL" env ACCEL=hvf proof/run.sh

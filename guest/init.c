@@ -15,8 +15,9 @@
  *   lab.bail         kill the test at the first of its cases that fails, and
  *                    run no other one
  *
- * Results go to ttyS1 as KTAP, each test behind a line "# running NAME". The
- * last line is one that nothing but a complete run can write:
+ * Results go to ttyS1, or to Xen's console, which is all that its first domain
+ * has, as KTAP, each test behind a line "# running NAME". The last line is one
+ * that nothing but a complete run can write:
  *   # end tests=N failed=N skipped=N tainted=MASK
  */
 #define _GNU_SOURCE
@@ -117,15 +118,16 @@ static void open_console(void)
 
 static void open_results(void)
 {
+	const char *port = strstr(cmdline, "console=hvc0") ? "/dev/hvc0" : "/dev/ttyS1";
 	struct termios tio;
 
-	results = fopen("/dev/ttyS1", "we");
+	results = fopen(port, "we");
 	if (!results || tcgetattr(fileno(results), &tio))
-		die("/dev/ttyS1");
+		die("%s", port);
 	cfmakeraw(&tio);	/* else each newline becomes CR LF */
 	cfsetspeed(&tio, B115200);
 	if (tcsetattr(fileno(results), TCSANOW, &tio))
-		die("/dev/ttyS1");
+		die("%s", port);
 	setvbuf(results, NULL, _IOLBF, 0);
 }
 
@@ -502,7 +504,7 @@ static void run_suite(void)
 	fprintf(results, "# end tests=%d failed=%d skipped=%d tainted=%s\n",
 		nr, failed, skipped, tainted);
 	if (ferror(results))
-		die("/dev/ttyS1");
+		die("results");
 }
 
 static void run_shell(void)

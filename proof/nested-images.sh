@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2.
+# nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2; with
+# L1=xen, Xen, and those of L2.
 # Sourced after vm.sh.
-# shellcheck disable=SC2154 # out, run, slower: set by vm.sh; l2_memory: by nested.sh
+# shellcheck disable=SC2154 # out, run, slower: set by vm.sh; L1, l2_memory, options: by nested.sh
 
 qemu=${QEMU:-qemu-system-x86_64}
 firmware='qboot.rom pvh.bin'
@@ -45,15 +46,20 @@ images() {
 		_dir=$run/$_which
 		level "$_which" "$_dir/l2"
 		cp build/lab/work "$_dir/l2/tests/"
-		echo "$((150 * slower)) work ${FAIL:-}" >"$_dir/l2/suite"
-		level "$_which" "$_dir/l1"
-		cp build/lab/level "$_dir/l1/tests/"
-		echo "$((230 * slower)) level -n 2 -t $((210 * slower)) -m $l2_memory -d ${STOCK:+-a}" >"$_dir/l1/suite"
-		host_of "$_which" "$_dir/l1" "$_dir/l2"
+		echo "$((150 * slower)) work $options ${FAIL:-}" >"$_dir/l2/suite"
+		_guest=l2
+		if [ "$L1" = kvm ]; then
+			level "$_which" "$_dir/l1"
+			cp build/lab/level "$_dir/l1/tests/"
+			echo "$((230 * slower)) level -n 2 -t $((210 * slower)) -m $l2_memory -d ${STOCK:+-a}" >"$_dir/l1/suite"
+			host_of "$_which" "$_dir/l1" "$_dir/l2"
+			_guest=l1
+		fi
 		level "$_which" "$_dir/l0"
 		cp build/lab/level "$_dir/l0/tests/"
 		cp "$run/suite" "$_dir/l0/suite"
-		host_of "$_which" "$_dir/l0" "$_dir/l1"
+		host_of "$_which" "$_dir/l0" "$_dir/$_guest"
+		[ "$L1" = kvm ] || cp build/xen/xen "$_dir/l0/guest/"
 		pack "$_dir/l0" "$_dir/initrd"
 	done
 }

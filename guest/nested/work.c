@@ -4,7 +4,8 @@
  * events that a hypervisor has to get right. Prints KTAP, a case for each.
  *
  * Build: gcc -O2 -Wall -Wextra -Werror -static -o work work.c
- * Usage: work [CASE]   CASE fails on purpose: does a failure get to the top?
+ * Usage: work [-x] [CASE]   CASE fails on purpose: does a failure get to the top?
+ *   -x  in Xen's first domain, which has no disk, and gets no NMI
  *
  * Asks its hypervisor for an NMI by the line "# please: nmi".
  */
@@ -42,6 +43,7 @@
 #define NON_CANONICAL	0x8000000000000000	/* what is no address */
 #define VIRTIO_CONFIG	0x100	/* in a device's registers; a disk's size is first: 64 bits, 0x2000 sectors */
 
+static bool under_xen;
 static char note[256];
 
 /* Why a case failed, or what a good one counted. */
@@ -111,7 +113,9 @@ static void on_alarm(int sig)
 static bool timers(void)
 {
 	struct itimerval every = { { 0, 10000 }, { 0, 10000 } }, never = { 0 };
-	long before = interrupts("LOC"), after;
+	/* Xen's clock takes the place of the local APIC's. */
+	const char *line = under_xen ? "HYP" : "LOC";
+	long before = interrupts(line), after;
 	double end = now() + PATIENCE;
 
 	signal(SIGALRM, on_alarm);
@@ -120,7 +124,7 @@ static bool timers(void)
 	while (alarms < TICKS && now() < end)
 		sleep_ms(5);
 	setitimer(ITIMER_REAL, &never, NULL);
-	after = interrupts("LOC");
+	after = interrupts(line);
 	return say(before >= 0 && alarms >= TICKS && after - before >= TICKS,
 		   "%d signals, %ld timer interrupts", (int)alarms, after - before);
 }
@@ -390,7 +394,8 @@ static unsigned long disk_registers(void)
 
 static bool map_device(void)
 {
-	unsigned long registers = disk_registers();
+	/* Or the local APIC's, where 0x104 reads as 0, too. */
+	unsigned long registers = under_xen ? 0xfee00000 : disk_registers();
 	int fd;
 
 	if (!registers)
@@ -598,11 +603,21 @@ int main(int argc, char **argv)
 {
 	int nr = sizeof(cases) / sizeof(*cases), bad = 0;
 
+	if (argc > 1 && !strcmp(argv[1], "-x")) {
+		under_xen = true;
+		argc--;
+		argv++;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("KTAP version 1\n1..%d\n", nr);
 	for (int i = 0; i < nr; i++) {
-		bool good = cases[i].run();
+		bool good;
 
+		if (under_xen && (cases[i].run == nmi || cases[i].run == disk)) {
+			printf("ok %d %s # SKIP not under Xen\n", i + 1, cases[i].name);
+			continue;
+		}
+		good = cases[i].run();
 		if (argc > 1 && !strcmp(argv[1], cases[i].name))
 			good = say(false, "on purpose");
 		printf("%s %d %s # %s\n", good ? "ok" : "not ok", i + 1,
