@@ -22,7 +22,7 @@ try() {
 	version=$(apt apt-cache policy "$PACKAGE" 2>/dev/null | candidate "$PACKAGE")
 	[ -n "$version" ] || return 1
 	[ -n "$any" ] || at_least "$version" "$VERSION" || return 1
-	if [ -f "$(deb_of "$version")" ]; then
+	if [ -f "$(archive_of "$version")" ]; then
 		from="build/pkg, fetched earlier"
 	else
 		download "$PACKAGE" "$version" >>"$log" 2>&1
@@ -36,6 +36,12 @@ clear_line() {
 
 if [ "${1:-}" = --sources ]; then
 	sources "$SUITE"
+	exit
+fi
+# The source package has one version that is looked for by name, as no list of the mirror's has it.
+if [ "$PACKAGE" = linux ]; then
+	kernel/pinned.sh >&2
+	echo "$VERSION"
 	exit
 fi
 mkdir -p build/log build/pkg
@@ -68,7 +74,7 @@ clear_line
 if [ "$version" != "$VERSION" ]; then
 	say NOTE "$PACKAGE is $version here, the series was written on $VERSION" >&2
 elif ! is_pinned; then
-	rm -f "$(deb_of "$version")"
+	rm -f "$(archive_of "$version")"
 	die 3 "$PACKAGE $version is not the file that series/$BASE/base names (sha256); removed it, run again"
 fi
 say FETCH "$PACKAGE $version from $from  $(took "$t")" >&2

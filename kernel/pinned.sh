@@ -14,15 +14,16 @@ log=build/log/$ID-pinned.log
 
 # from_pool: Debian's source package is linux or, for the kernel of another release of Debian, linux-6.12.
 from_pool() {
-	_name=${PACKAGE}_${VERSION}_all.deb
+	_name=$(archive_of "$VERSION")
+	_name=${_name##*/}
 	rm -rf build/pkg/new
 	mkdir -p build/pkg/new
 	for _pool in "$(mirror any-security)|pool/updates/main" "$(mirror any)|pool/main"; do
-		for _source in linux "linux${PACKAGE#linux-source}"; do
+		for _source in $(printf '%s\n' linux "linux${PACKAGE#linux-source}" | grep -vx linuxlinux); do
 			[ -n "${_pool%%|*}" ] || continue
 			PATH=$PATH:/usr/lib/apt apt apt-helper download-file "${_pool%%|*}${_pool#*|}/l/$_source/$_name" \
 				"build/pkg/new/$_name" "SHA256:$SHA256" || continue
-			mv "build/pkg/new/$_name" "$(deb_of "$VERSION")"
+			mv "build/pkg/new/$_name" "$(archive_of "$VERSION")"
 			return
 		done
 	done
@@ -33,6 +34,8 @@ from_pool() {
 pinned() {
 	from=''
 	! is_pinned || return 0
+	from="the pool of the mirror"
+	[ "$PACKAGE" != linux ] || { from_pool && is_pinned; return; }
 	from=apt
 	! { download "$PACKAGE" "$VERSION" && is_pinned; } || return 0
 	from="$SUITE, by an apt state of our own"

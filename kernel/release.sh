@@ -11,7 +11,6 @@ cd "$(dirname "$0")/.."
 . lib/lib.sh
 need_base
 version=${1:-}
-deb=build/pkg/${PACKAGE}_${version}_all.deb
 dir=$PWD/build/release/$ID
 ref=refs/release/$ID
 
@@ -27,20 +26,21 @@ touched() {
 
 # extract: those files become a commit whose message says what it was made of.
 extract() {
-	unpacked "$deb" | tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
+	source_in "$archive" |
 		tar -xf - -C "$dir/tree" --strip-components=1 --wildcards --no-wildcards-match-slash -T "$dir/files"
 	GIT_INDEX_FILE=$dir/index store --work-tree="$dir/tree" add -f "$dir/tree"
 	store commit-tree -F "$dir/message" "$(GIT_INDEX_FILE=$dir/index store write-tree)" >"$dir/commit"
 	store update-ref "$ref" "$(cat "$dir/commit")"
 }
 
-[ -f "$deb" ] || die 2 "usage: kernel/release.sh VERSION; there is no $deb"
+archive=$(archive_of "$version")
+[ -f "$archive" ] || die 2 "usage: kernel/release.sh VERSION; there is no $archive"
 lock
 need_store
 rm -rf "$dir"
 mkdir -p "$dir/tree"
 touched | sed 's|^|*/|' >"$dir/files"
-{ printf '%s %s\n\n' "$PACKAGE" "$version"; sha256sum <"$deb"; cat "$dir/files"; } >"$dir/message"
+{ printf '%s %s\n\n' "$PACKAGE" "$version"; sha256sum <"$archive"; cat "$dir/files"; } >"$dir/message"
 if [ "$(store log -1 --format=%B "$ref" -- 2>/dev/null)" != "$(cat "$dir/message")" ]; then
 	stage RELEASE "$PACKAGE $version, the files that the series touches" extract >&2
 fi

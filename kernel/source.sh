@@ -23,9 +23,10 @@ ref=refs/base/$ID
 import() {
 	none=$(store commit-tree -m none "$(store mktree </dev/null)")
 	new_worktree "$src.tmp" "$none"
-	sed -n "/^[^#]/s|^|$PACKAGE/|p" kernel/source.exclude >"$src.exclude"
-	unpacked "build/pkg/${PACKAGE}_${version}_all.deb" |
-		tar -xOf - --wildcards './usr/src/*.tar.xz' | xz -T0 -dc |
+	_top=$PACKAGE
+	[ "$_top" != linux ] || _top=linux-$version
+	sed -n "/^[^#]/s|^|$_top/|p" kernel/source.exclude >"$src.exclude"
+	source_in "$(archive_of "$version")" |
 		tar -xf - -C "$src.tmp" --strip-components=1 --anchored --exclude-from="$src.exclude"
 	rm "$src.exclude"
 	# Threshold 1 makes one pack of it all, not 30,000 files; -f for Debian's .gitignore, which hides them all.

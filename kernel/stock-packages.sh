@@ -46,7 +46,7 @@ get() {
 
 # source_package: the kernel's source in build/pkg. The one that the series was written on is also looked for in the pool.
 source_package() {
-	[ ! -f "$(deb_of "$version")" ] || return 0
+	[ ! -f "$(archive_of "$version")" ] || return 0
 	_t=$(tenths)
 	download "$PACKAGE" "$version" >>"$log" 2>&1 || { [ "$version" = "$VERSION" ] && kernel/pinned.sh 2>>"$log"; } || return
 	say FETCH "$PACKAGE $version  $(took "$_t")" >&2

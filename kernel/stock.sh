@@ -47,6 +47,7 @@ look() {
 
 [ -z "$KERNEL${DEBUG:-}" ] || die 2 "Debian's kernel is as it is: leave KERNEL and DEBUG out"
 need_debian "A kernel of Debian's"
+of_debian
 # Modules for a host take no emulator, unless they are tried.
 case $1.${TRY:-} in
 proof/modules.sh.) lib/deps.sh tree package build stock ;;

@@ -33,11 +33,6 @@ update_lists() {
 	[ "$(id -u)" = 0 ] && lists_empty && apt-get -q update
 }
 
-# deb_of VERSION: where that version's package file is kept.
-deb_of() {
-	echo "build/pkg/${PACKAGE}_${1}_all.deb"
-}
-
 # download PACKAGE VERSION: into build/pkg when it is complete, so that no half file is ever taken for a whole one.
 download() {
 	rm -rf build/pkg/new
@@ -52,7 +47,7 @@ download() {
 
 # is_pinned: true if the file in build/pkg is the one that the series was written on.
 is_pinned() {
-	echo "$SHA256  $(deb_of "$VERSION")" | sha256sum -c --status 2>/dev/null
+	echo "$SHA256  $(archive_of "$VERSION")" | sha256sum -c --status 2>/dev/null
 }
 
 # mirror SUITE: the address of the Debian archive (or of its security part) that this machine is set up for. Where it is set up

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # machine.sh - which Debian this is, which kernels it and the other one have, and what may be done here.
 # Sourced by lib.sh.
+# shellcheck disable=SC2154 # PACKAGE, BASE: set by need_base
 
 # codename: this machine's release, as Debian calls it; nothing where os-release has none.
 codename() {
@@ -33,6 +34,11 @@ elsewhere() {
 need_debian() {
 	{ command -v apt-get && command -v dpkg-deb; } >/dev/null ||
 		die 3 "$1 takes Debian's packages, and there is no apt or no dpkg here; a kernel tree of yours does without: make run KERNEL=/path/to/linux"
+}
+
+# of_debian: dies where the base is no kernel of a release of Debian's.
+of_debian() {
+	[ "$PACKAGE" != linux ] || die 2 "Debian has no kernel of BASE=$BASE any more, only its source: make run BASE=$BASE builds it"
 }
 
 # candidate PACKAGE: the version that apt would take, out of "apt-cache policy PACKAGE" on standard input; nothing where there is

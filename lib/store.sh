@@ -36,13 +36,26 @@ at_least() {
 	[ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]
 }
 
-# unpacked DEB: the files in a package, as a tar archive.
-unpacked() {
-	if command -v dpkg-deb >/dev/null; then
-		dpkg-deb --fsys-tarfile "$1"
-	else
-		ar p "$1" data.tar.xz | xz -T0 -dc
-	fi
+# archive_of VERSION: where that version's source is kept: Debian's package of it or, of a kernel that no release of Debian has, the
+# source as it was released, out of Debian's source package "linux".
+archive_of() {
+	case $PACKAGE in
+	linux) echo "build/pkg/linux_$1.orig.tar.xz" ;;
+	*) echo "build/pkg/${PACKAGE}_${1}_all.deb" ;;
+	esac
+}
+
+# source_in ARCHIVE: the kernel's source as a tar archive, in a folder of its own.
+source_in() {
+	case $1 in
+	*.orig.tar.xz) cat "$1" ;;
+	*)
+		if command -v dpkg-deb >/dev/null; then
+			dpkg-deb --fsys-tarfile "$1"
+		else
+			ar p "$1" data.tar.xz | xz -T0 -dc
+		fi | tar -xOf - --wildcards './usr/src/*.tar.xz' ;;
+	esac | xz -T0 -dc
 }
 
 # will_do RELEASE: true if the series does not ask for a newer one, nor UPDATE for the newest.

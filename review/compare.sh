@@ -108,7 +108,8 @@ if [ -n "${FROM:-}" ]; then
 	store range-diff --creation-factor=95 "$@" "refs/base/$FROM..$from" "refs/base/$BASE..$to"
 	exit
 fi
-bases=$(find series -name '[0-9]*.patch' | cut -d/ -f2 | sort -urV)
+# LAB_WITHOUT: those whose source is not to be had, as make check has found.
+bases=$(find series -name '[0-9]*.patch' | cut -d/ -f2 | sort -urV | grep -vxF -e "$(echo "${LAB_WITHOUT:-none}" | tr ' ' '\n')")
 [ -f "$map" ] || die 2 "there is no $map"
 awk '/^#/ || !NF { next } /^\[/ { n++; print n "\t*\t" substr($0, 2, length($0) - 2); next }
 	{ b = $1; sub(/^[^ \t]+[ \t]+/, ""); print n "\t" b "\t" $0 }' "$map" >"$dir/map"

@@ -89,6 +89,7 @@ build() {
 
 dsc=${DSC:-}
 [ -z "$dsc" ] || dsc=$(readlink -e "$dsc") || die 2 "DSC=$DSC: there is no such file"
+of_debian
 lib/deps.sh tree package build quilt
 lock
 kernel/source.sh

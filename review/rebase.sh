@@ -60,7 +60,7 @@ keep_work "series/$BASE was tried as it was before"
 
 mkdir -p build/rebase
 sed "s/^VERSION=.*/VERSION=$version/
-	s/^SHA256=.*/SHA256=$(sha256sum <"build/pkg/${PACKAGE}_${version}_all.deb" | cut -d' ' -f1)/
+	s/^SHA256=.*/SHA256=$(sha256sum <"$(archive_of "$version")" | cut -d' ' -f1)/
 	s/^TREE=.*/TREE=$(store rev-parse "refs/base/$ID^{tree}")/" "series/$BASE/base" >"$new"
 kernel/export.sh --base "$new"
 figures
