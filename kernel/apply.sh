@@ -140,7 +140,8 @@ apply() {
 	fronted=$on
 	for _patch in $(older) $(patches); do
 		if there "$_patch" "$fronted"; then
-			case $_patch in series/older/*) ;; *) say NOTE "$ID  $_patch is passed over: $KERNEL has what it is for" >&2 ;; esac
+			# Not if one of series/older has just done it.
+			case $_patch in series/older/*) ;; *) ! there "$_patch" || say NOTE "$ID  $_patch is passed over: $KERNEL has what it is for" >&2 ;; esac
 			continue
 		fi
 		if grep -q "^+++ b/$kvm_tests/" "$_patch"; then

@@ -161,7 +161,7 @@ newest_source() {
 	done | sort -V | tail -n 1
 }
 
-# older: what a tree of the user's may lack though all bases have it, one file a line.
+# older: what a tree of the user's may lack, one file a line.
 older() {
 	[ -z "$KERNEL" ] || find series/older -name '*.patch' 2>/dev/null | sort
 }
