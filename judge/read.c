@@ -229,6 +229,7 @@ static void add_case(struct boot *b, struct test *t, struct result r, long nr)
 	if (nr != t->nr_cases + 1)
 		problem(b, "%s: case number %ld where %d was due", t->own.name,
 			nr, t->nr_cases + 1);
+	r.said = t->said;
 	*push(t->cases, t->nr_cases) = r;
 }
 
@@ -259,6 +260,9 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 		if (end) {
 			text = skip_spaces(text);
 			t->running = format("%.*s", (int)(end - text), text);
+			t->said = NULL;
+		} else if (!t->said && !after(s, "matrix: ") && !after(s, "FAIL ")) {
+			t->said = format("%s", s);
 		}
 	} else if (s != line) {
 		t->deep_fail |= !!after(s, "not ok ");

@@ -178,9 +178,13 @@ static void judge_green(struct boot *b)
 			t->own.note);
 	else if (!count(t, PASS))
 		problem(b, "%s: no case passed", SELFTEST);
-	for (int i = 0; i < t->nr_cases; i++)
-		if (t->cases[i].state == FAIL)
-			problem(b, "case %s failed", t->cases[i].name);
+	for (int i = 0; i < t->nr_cases; i++) {
+		const struct result *r = &t->cases[i];
+
+		if (r->state == FAIL)
+			problem(b, "case %s failed%s%s", r->name,
+				r->said ? ": " : "", r->said ?: "");
+	}
 }
 
 /* One line of the table; a case is shown only where it differs. */

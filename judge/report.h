@@ -31,6 +31,7 @@ extern const char * const state_names[];
 struct result {
 	char *name;
 	char *note;		/* why it failed or was skipped, or "" */
+	char *said;		/* by a case, before anything else, or NULL */
 	enum state state;
 };
 
@@ -51,6 +52,7 @@ struct test {
 	bool deep_fail;		/* a "not ok" below its cases */
 	bool broken;		/* its results contradict themselves */
 	char *running;		/* the case that began last */
+	char *said;		/* the first that it said, or NULL */
 };
 
 struct text {
