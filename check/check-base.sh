@@ -10,10 +10,7 @@ cd "$(dirname "$0")/.."
 # tree: what boots later is the tree, so that it has to be what the files say.
 tree() {
 	kernel/tree.sh && echo "ok - $BASE: git am" || return
-	if has_work; then
-		echo "not ok - $BASE: build/tree/$BASE holds work that series/$BASE does not: make export BASE=$BASE"
-		return 1
-	fi
+	! has_work || { result 1 "$BASE: build/tree/$BASE holds work that series/$BASE does not: make export BASE=$BASE"; return 1; }
 	kernel/export.sh --check
 }
 
@@ -53,14 +50,11 @@ on_kernel() {
 
 # verdict WHAT STAGE: both kernels, all tests of kernel/suite, or what TESTS has; the whole report only if it is not good, or came without that stage.
 verdict() {
-	if TEST=${TESTS-all} proof/run.sh >"$log" 2>&1 && grep -qE "^  $2 " "$log"; then
-		grep -E '^  [A-Z]+ +' "$log"
-		echo "ok - $BASE: $1: $(grep '^PASS: ' "$log")"
-	else
-		cat "$log"
-		echo "not ok - $BASE: $1"
-		return 1
-	fi
+	_rc=0
+	{ TEST=${TESTS-all} proof/run.sh >"$log" 2>&1 && grep -qE "^  $2 " "$log"; } || _rc=1
+	if [ $_rc -eq 0 ]; then grep -E '^  [A-Z]+ +' "$log"; else cat "$log"; fi
+	result $_rc "$BASE: $1: $(grep '^PASS: ' "$log")"
+	return $_rc
 }
 
 # red_and_green: README.md quotes what has been printed for 6.12.
@@ -70,9 +64,7 @@ red_and_green() {
 }
 
 # as_after_an_edit: the base is not booted, two guests share the tests of the patched kernel.
-as_after_an_edit() {
-	verdict "the same, with the base as booted before" SAME
-}
+as_after_an_edit() { verdict "the same, with the base as booted before" SAME; }
 
 # second_cpu: as far as there is time, of which Bochs takes a lot: all encodings on every base, the test on one.
 second_cpu() {
@@ -84,9 +76,7 @@ second_cpu() {
 	fi
 }
 
-capabilities() {
-	proof/caps.sh
-}
+capabilities() { proof/caps.sh; }
 
 # mutants: a handful, make mutants has all; where the lab's kernel takes longer to make one, less. "none" is not among them:
 # capabilities has just shown that the check as it is passes on the same KVMs.
@@ -103,22 +93,14 @@ quietly() {
 	return "$code"
 }
 
-probe() {
-	quietly proof/probe.sh --boot
-}
+probe() { quietly proof/probe.sh --boot; }
 
-migration() {
-	proof/migrate.sh
-}
+migration() { proof/migrate.sh; }
 
 # fuzz: what a few seconds are good for; make fuzz does fifty times as much.
-fuzz() {
-	SEED=1 COUNT=20000 quietly proof/fuzz.sh
-}
+fuzz() { SEED=1 COUNT=20000 quietly proof/fuzz.sh; }
 
-three_levels() {
-	proof/nested.sh
-}
+three_levels() { proof/nested.sh; }
 
 BASE=${2:-} LAB_ELSEWHERE=${LAB_ELSEWHERE:-}
 need_base

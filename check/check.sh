@@ -20,22 +20,15 @@ scripts_lint() {
 tables() {
 	# shellcheck disable=SC2046 # one word a file
 	proof/bench-table $(find series -name bench | sort -V) >build/check.table
-	if sed -n '/^<!-- make bench/,/^<!-- end -->$/p' docs/cost.md | sed '1d; $d; /^```$/d' | diff build/check.table -; then
-		echo "ok - docs/cost.md has the figures of make bench"
-	else
-		echo "not ok - docs/cost.md has the figures of make bench: run it"
-	fi
+	_rc=0
+	sed -n '/^<!-- make bench/,/^<!-- end -->$/p' docs/cost.md | sed '1d; $d; /^```$/d' | diff build/check.table - >build/check.diff || _rc=1
+	result $_rc "docs/cost.md has the figures of make bench" build/check.diff
 	for _bench in series/*/bench; do
 		_cover=${_bench%bench}cover-letter
-		_said=$(proof/bench-cover "$_bench" | while read -r _phrase; do
-			tr -s '[:space:]' ' ' <"$_cover" | grep -qF "$_phrase" || echo "# not there: $_phrase"
-		done)
-		if [ -z "$_said" ]; then
-			echo "ok - $_cover has the figures of make bench"
-		else
-			echo "not ok - $_cover has the figures of make bench"
-			echo "$_said"
-		fi
+		proof/bench-cover "$_bench" | while read -r _phrase; do
+			tr -s '[:space:]' ' ' <"$_cover" | grep -qF "$_phrase" || echo "not there: $_phrase"
+		done >build/check.diff
+		result "$(wc -l <build/check.diff)" "$_cover has the figures of make bench" build/check.diff
 	done
 }
 

@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . lib/lib.sh
 copy=build/first log=build/log/first.log
-failed=0
+code=0
 
 # first COMMAND...: what it has fetched stays, as it would in the clone.
 first() {
@@ -21,15 +21,10 @@ first() {
 	find build/pkg -maxdepth 1 -name '*.deb' -exec cp -l -t "$copy/build/pkg" {} +
 	env -C "$copy" -u BASE -u LAB_LOCK -u LAB_SNAPSHOT -u MAKEFLAGS -u MAKELEVEL "$@" >"$log" 2>&1 </dev/null || _rc=$?
 	find "$copy/build/pkg" -maxdepth 1 -name '*.deb' -exec cp -ln -t build/pkg {} + 2>/dev/null || :
-	if [ "$_rc" -eq 0 ]; then
-		grep -E '^  [A-Z]+ +|^PASS|^[0-9]+ passed|# SKIP' "$log" | sed 's/^ok/# &/' || :
-		echo "ok - first in a clone: $*  $(took "$_t")"
-		rm -rf "$copy"
-	else
-		sed 's/^/# /' "$log"
-		echo "not ok - first in a clone: $*: exit $_rc"
-		failed=1
-	fi
+	result "$_rc" "first in a clone: $*  $(took "$_t")" "$log"
+	[ "$_rc" -eq 0 ] || return 0
+	grep -E '^  [A-Z]+ +|^PASS|^[0-9]+ passed|# SKIP' "$log" | sed 's/^ok/# &/' || :
+	rm -rf "$copy"
 }
 
 lock
@@ -49,4 +44,4 @@ case ${1:-} in
 ?*) first "$@" ;;
 *) die 2 "usage: check/first.sh COMMAND... | --modules N BASE" ;;
 esac
-exit $failed
+exit $code

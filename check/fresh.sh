@@ -81,13 +81,8 @@ try() {
 	inside "$@" >"$_log" 2>&1 </dev/null || _rc=$?
 	[ ! -t 1 ] || printf '\r\033[K'
 	grep -E '^  (NOTE|FETCH|INSTALL|IMPORT|KERNEL|MODULES|TESTS|BOOT|TRY) |^[0-9]+ passed|# SKIP|^PASS' "$_log" | sed 's/^ */#   /' || :
-	if [ "$_rc" -eq 0 ]; then
-		echo "ok - $suite: $_what  $(took "$_t")"
-	else
-		tail -n 100 "$_log" | sed 's/^/#   /'
-		echo "not ok - $suite: $_what: exit $_rc; all of its output: $_log"
-		code=1
-	fi
+	[ "$_rc" -eq 0 ] || { tail -n 100 "$_log" | sed 's/^/#   /'; _what="$_what: exit $_rc; all of its output: $_log"; }
+	result "$_rc" "$suite: $_what  $(took "$_t")"
 }
 
 # compile: whatever that release's compiler warns about is found, on all bases.
@@ -161,9 +156,7 @@ not_debian() {
 }
 
 # again: the command that was asked for.
-again() {
-	try "$*" "$@"
-}
+again() { try "$*" "$@"; }
 
 case $suites in
 bookworm | trixie | 'bookworm trixie') ;;

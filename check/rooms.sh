@@ -5,26 +5,21 @@
 
 set -eu
 cd "$(dirname "$0")/.."
+. lib/lib.sh
 code=0 doors=none
 mkdir -p build
 while read -r room door; do
 	files=$(git ls-files "$room" | grep -v '^judge/tests/[^/]*/') || files=''
 	{
-		[ -n "$files" ] || echo "# git knows no file of $room/"
+		[ -n "$files" ] || echo "git knows no file of $room/"
 		for file in $files; do
 			sed '/^[[:space:]]*[#*]/d' "$file" | grep -oE '\b(lib|kernel|guest|judge|proof|review|check)/[A-Za-z0-9._/-]+' | sort -u |
 				grep -vE "^($room/.*|$doors)\$" | while read -r used; do
-				[ ! -f "$used" ] || echo "# $file uses $used"
+				[ ! -f "$used" ] || echo "$file uses $used"
 			done
 		done
 	} >build/rooms
-	if [ -s build/rooms ]; then
-		cat build/rooms
-		echo "not ok - $room/ keeps to its place"
-		code=1
-	else
-		echo "ok - $room/ keeps to its place"
-	fi
+	result "$(wc -l <build/rooms)" "$room/ keeps to its place" build/rooms
 	doors="$doors|$room/($door)"
 done <<'EOT'
 lib    .*

@@ -5,9 +5,10 @@
 
 set -eu
 cd "$(dirname "$0")/.."
+. lib/lib.sh
 write='' sample=build/check.sample
 [ "${1:-}" != --write ] || { write=1; shift; }
-grep -qs '^PASS: ' "${1:-}" || { echo "sample: '${1:-}' is no report of a make run that was good" >&2; exit 2; }
+grep -qs '^PASS: ' "${1:-}" || die 2 "'${1:-}' is no report of a make run that was good"
 
 # The legend, the rows of interest of the first matrix, the tests and the verdict; nothing that a machine may have its own of.
 {
@@ -21,16 +22,12 @@ grep -qs '^PASS: ' "${1:-}" || { echo "sample: '${1:-}' is no report of a make r
 	echo '```'
 } >"$sample"
 
-quoted() {
-	sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d'
-}
+quoted() { sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d'; }
 
 if [ -n "$write" ]; then
 	sed -i -e '/^<!-- make run/,/^<!-- end -->$/{ //!d; }' -e "/^<!-- make run/r $sample" README.md
 fi
-if quoted | diff - "$sample"; then
-	echo "ok - README.md has what make run prints"
-else
-	echo "not ok - README.md has what make run prints: check/sample.sh --write build/run/6.12/last/report, or that of make stock"
-	exit 1
-fi
+code=0
+quoted | diff - "$sample" >"$sample.diff" || echo "check/sample.sh --write build/run/6.12/last/report, or that of make stock" >>"$sample.diff"
+result "$(wc -l <"$sample.diff")" "README.md has what make run prints" "$sample.diff"
+exit $code

@@ -15,9 +15,7 @@ missed "run: sudo zypper install git qemu-x86 xz$" opensuse
 missed "missing here, the commands, headers, libraries or modules: git qemu-system-x86_64 xz$" nixos
 
 # other COMMAND...: it, where there is neither dpkg nor apt.
-other() {
-	env PATH="$t/other" "$@"
-}
+other() { env PATH="$t/other" "$@"; }
 expect 0 "TREE    1.0-kernel  1 patches" "no dpkg, no apt: KERNEL" other KERNEL="$linux" kernel/tree.sh
 mv "$deb" "$t/deb.good"
 expect 3 "BASE=1.0 without KERNEL takes Debian's packages, and there is no apt" "no dpkg, no apt: no package" other kernel/tree.sh

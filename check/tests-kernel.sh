@@ -53,7 +53,7 @@ export OBJECTS="$PWD/build/git/objects"
 t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 trap 'exit 130' INT TERM HUP
-failed=0
+code=0
 
 # tried PATTERN... : what make tree gives for $t/linux has, in its output or its diff, every pattern in this order.
 tried() {
@@ -78,15 +78,12 @@ tried() {
 	done
 }
 
-# result WHAT: of what was tried.
-result() {
-	if [ "$_ok" = yes ]; then
-		echo "ok - KERNEL: $1"
-	else
-		failed=1
-		echo "not ok - KERNEL: $1"
-		grep -E '^  [A-Z]+ |^[a-z]+: ' "$t/out" | tail -n 20 | sed 's/^/#   /'
-	fi
+# seen WHAT: the line of what was tried.
+seen() {
+	_rc=0
+	[ "$_ok" = yes ] || _rc=1
+	grep -E '^  [A-Z]+ |^[a-z]+: ' "$t/out" | tail -n 20 >"$t/why"
+	result $_rc "KERNEL: $1" "$t/why"
 }
 
 over='is passed over: .*/linux has what it is for$'
@@ -95,19 +92,19 @@ moved "$t/linux"
 tried "NOTE .*0001-.*$over" "TREE    6.12-kernel  5 patches on A tree of somebody's" \
 	"^KVM: selftests: " "^+++ b/$kvm/Makefile.kvm" "^+TEST_GEN_PROGS_x86 += x86/svm_nested_event_inj_test" \
 	"^+++ b/$kvm/x86/svm_nested_event_inj_test.c" "^KVM: nSVM: Refuse VMRUN" "^+++ b/arch/x86/kvm/svm/nested.c"
-result "patch 1 is there, and the selftests have moved"
+seen "patch 1 is there, and the selftests have moved"
 g -C "$t/linux" tag whole
 
 # Of the same purpose, but not the same bytes.
 sed -i 's/^#define SX_VECTOR.*/#define SX_VECTOR\t0x1e/' "$t/linux/arch/x86/include/uapi/asm/kvm.h"
 tried "NOTE .*0001-.*$over" "TREE    6.12-kernel  5 patches on "
-result "patch 1 is there in another form"
+seen "patch 1 is there in another form"
 
 sed -i '/^#define SX_VECTOR/d' "$t/linux/arch/x86/include/uapi/asm/kvm.h"
 tried "series/6.12/0001-.* does not apply to .*/linux: patch failed: arch/x86/include/uapi/asm/kvm.h:.* (@@ .*, and in a three-way merge: \
 CONFLICT .*\. It waits in build/tree/6.12-kernel: "
 [ -n "$_at" ] && _ok=yes || _ok=no
-result "half of patch 1 is there, which is said"
+seen "half of patch 1 is there, which is said"
 
 # by_hand: merges what waits, as git status says, and lets the same command look.
 by_hand() {
@@ -118,13 +115,13 @@ by_hand() {
 }
 (by_hand) >"$t/out" 2>&1 && grep -q "is in the middle of git am" "$t/out" &&
 	grep -q "TREE    6.12-kernel  with your work in" "$t/out" && _ok=yes || _ok=no
-result "a patch is merged by hand"
+seen "a patch is merged by hand"
 g -C "$t/linux" checkout -q whole -- .
 
 # What is within the context of patch 2.
 sed -i 's/kvm_vcpu_is_legal_gpa(vcpu, addr + size - 1)/kvm_vcpu_is_legal_gpa(vcpu, size + addr - 1)/' "$t/linux/arch/x86/kvm/svm/nested.c"
 tried "NOTE .*0002-.* goes in by a three-way merge: arch/x86/kvm/svm/nested.c" "TREE    6.12-kernel  5 patches on " "^KVM: nSVM: Refuse VMRUN"
-result "a context is another"
+seen "a context is another"
 g -C "$t/linux" checkout -q whole -- .
 
 # What trees of vendors lack.
@@ -134,24 +131,24 @@ sed -i '/vmcb12->control.event_inj\(_err\)\?\s*= 0;/{
 	s/event_inj_err\s*= 0;/event_inj_err     = svm->nested.ctl.event_inj_err;\n/
 }' "$t/linux/arch/x86/kvm/svm/nested.c"
 tried "NOTE .*series/older/eventinj.patch goes in front" "TREE    6.12-kernel  6 patches on " "^KVM: nSVM: Clear EVENTINJ"
-result "EVENTINJ stays"
+seen "EVENTINJ stays"
 sed -i 's/exit_code_hi = -1u;/exit_code_hi = 0;/' "$t/linux/arch/x86/kvm/svm/nested.c"
 tried "NOTE .*series/older/exitcode.patch goes in front" "TREE    6.12-kernel  7 patches on " "^KVM: nSVM: Give a refused VMRUN"
-result "the exit code has 32 bits, and EVENTINJ stays"
+seen "the exit code has 32 bits, and EVENTINJ stays"
 g -C "$t/linux" checkout -q whole -- .
 
 sed -i '/svm_nested_soft_inject_test/d' "$t/linux/$kvm/Makefile.kvm"
 tried "NOTE .*0003-.* is left out: patch failed: $kvm/Makefile" "TREE    6.12-kernel  1 patches on "
-result "the selftest has no neighbours, and is left out"
+seen "the selftest has no neighbours, and is left out"
 g -C "$t/linux" checkout -q whole -- .
 
 # A check of another shape, and no selftest, as a cherry-pick leaves it.
 echo 'static bool nested_svm_check_event_inj(struct kvm_vcpu *vcpu, u32 event_inj);' >>"$t/linux/arch/x86/kvm/svm/nested.c"
 tried "NOTE .*0002-.*$over" "TREE    6.12-kernel  4 patches on " "^KVM: selftests: "
-result "a check of another shape is there"
+seen "a check of another shape is there"
 
 sed -i 's,^TEST_GEN_PROGS_x86 += x86/svm_nested_soft,TEST_GEN_PROGS_x86 += x86/svm_nested_event_inj_test\n&,' "$t/linux/$kvm/Makefile.kvm"
 store show "$tip:$kvm/x86_64/svm_nested_event_inj_test.c" >"$t/linux/$kvm/x86/svm_nested_event_inj_test.c"
 tried "NOTE .*0003-.*$over" "NOTE .*0006-.*$over" "TREE    6.12-kernel  0 patches on "
-result "all of it is there"
-exit $failed
+seen "all of it is there"
+exit $code

@@ -39,14 +39,10 @@ kernel() {
 }
 
 # with NAME=VALUE... COMMAND...: it, with the stand-ins.
-with() {
-	env PATH="$t/stock:$PATH" MIRROR="$t/mirror" BASE=1.0 "$@"
-}
+with() { env PATH="$t/stock:$PATH" MIRROR="$t/mirror" BASE=1.0 "$@"; }
 
 # stock NAME=VALUE...: what make stock does.
-stock() {
-	with "$@" kernel/stock.sh proof/run.sh
-}
+stock() { with "$@" kernel/stock.sh proof/run.sh; }
 
 # Debian's gcc has no more than its major number there.
 gcc=$(gcc -dumpversion)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh - the series files as commits on a base, or on a tree that has a part of them, aside from everybody's work.
 # Sourced after need_base; sets on, the commit to apply to, for who wants another to change.
-# shellcheck shell=sh
 # shellcheck disable=SC2154 # BASE, ID, KERNEL: set by need_base
 
 on=refs/base/$ID

@@ -40,29 +40,14 @@ fragment() {
 	cat $fragments
 }
 
-# configure: allnoconfig and the fragment; a line that kbuild does not honour is an error.
-configure() {
-	mkdir -p "$obj"
-	fragment >"$obj/fragment.new"
-	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
-		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
-		check_config "$obj/fragment.new" "$obj/.config" "$src"
-		mv "$obj/fragment.new" "$obj/fragment"
-	fi
-}
-
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
-wants_bzimage() {
-	[ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]
-}
+wants_bzimage() { [ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]; }
 
-switch_source() {
-	g -C "$src" checkout -q -f --detach "$commit"
-}
+switch_source() { g -C "$src" checkout -q -f --detach "$commit"; }
 
 build_kernel() {
 	switch_source
-	configure
+	fragment | configure
 	# With KASAN, 6.1 does not survive the PVH entry, which is instrumented before there is any shadow memory.
 	image=vmlinux
 	[ -z "${DEBUG:-}" ] || image=${DEBUG_IMAGE:-vmlinux}

@@ -12,9 +12,7 @@ essence() {
 }
 
 # alike A B: true if the two patches are the same, on whatever release.
-alike() {
-	[ "$(essence "$1")" = "$(essence "$2")" ]
-}
+alike() { [ "$(essence "$1")" = "$(essence "$2")" ]; }
 
 # differs VERSION: the files are not what they give there.
 differs() {

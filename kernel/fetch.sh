@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh - Debian's kernel source package into build/pkg; the last line on stdout is its version.
-# Usage: BASE=6.12 kernel/fetch.sh [--sources]    (called by source.sh and rebase.sh)
-#   --sources  prints the line of sources.list for $SUITE on the machine's mirror, and fetches nothing
+# Usage: BASE=6.12 kernel/fetch.sh    (called by source.sh and rebase.sh)
 # Asks the system's apt first, then an apt state of our own under build/pkg/apt that knows one suite more
 # of the machine's own mirror. The system's sources stay as they are; signatures are checked on both ways.
 
@@ -29,15 +28,15 @@ try() {
 	fi
 }
 
-# clear_line: takes the "..." line off a terminal.
-clear_line() {
-	[ ! -t 2 ] || printf '\r\033[K' >&2
+# ways: the system's apt, where root may update its lists; the apt state of our own; and what is older than it should be.
+ways() {
+	{ [ -z "${UPDATE:-}" ] && try "apt"; } ||
+		{ [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && { [ -n "${UPDATE:-}$version" ] || lists_empty; } &&
+			apt-get -q update >>"$log" 2>&1 && try "apt, after an update"; } ||
+		{ open_private >>"$log" 2>&1 && try "$SUITE, by an apt state of our own"; } ||
+		{ private='' any=1 && try "apt"; }
 }
 
-if [ "${1:-}" = --sources ]; then
-	sources "$SUITE"
-	exit
-fi
 # The source package has one version that is looked for by name, as no list of the mirror's has it.
 if [ "$PACKAGE" = linux ]; then
 	kernel/pinned.sh >&2
@@ -47,18 +46,7 @@ fi
 mkdir -p build/log build/pkg
 : >"$log"
 t=$(tenths)
-[ ! -t 2 ] || printf '  FETCH   %s ...' "$PACKAGE" >&2
-if [ -z "${UPDATE:-}" ] && try "apt"; then
-	:
-elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && { [ -n "${UPDATE:-}$version" ] || lists_empty; } && apt-get -q update >>"$log" 2>&1 &&
-     try "apt, after an update"; then
-	:
-elif open_private >>"$log" 2>&1 && try "$SUITE, by an apt state of our own"; then
-	:
-elif private='' any=1 && try "apt"; then
-	:
-else
-	clear_line
+ways || {
 	version=$(find build/pkg -maxdepth 1 -name "${PACKAGE}_*_all.deb" | sort -V | tail -n 1 | cut -d_ -f2)
 	[ -n "$version" ] || {
 		need_debian "BASE=$BASE without KERNEL"
@@ -67,8 +55,7 @@ else
 A kernel git tree of yours does as well: KERNEL=/path/to/linux"
 	}
 	from="build/pkg, for the mirror does not give it now"
-fi
-clear_line
+}
 
 # The series' own version must be the very file that the series was written on.
 if [ "$version" != "$VERSION" ]; then

@@ -8,7 +8,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
 # shellcheck disable=SC2046 # a word, or none

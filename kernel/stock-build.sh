@@ -26,6 +26,15 @@ file_of() {
 	find "$modules/kernel" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
 }
 
+# plain FILE: a module of the image, unpacked.
+plain() {
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -qdc "$1" ;;
+	*) cat "$1" ;;
+	esac
+}
+
 # order MODULE: its name as a file, after those of all that it depends on; nothing if it is built in.
 order() {
 	[ -n "$(file_of "$1")" ] || return 0
@@ -48,11 +57,7 @@ take() {
 	while read -r _ko; do
 		_f=$(file_of "${_ko%.ko}")
 		echo "${_f#"$modules/"}" >>"$_dir/files"
-		case $_f in
-		*.xz) xz -dc "$_f" >"$_dir/$_ko" ;;
-		*.zst) zstd -qdc "$_f" >"$_dir/$_ko" ;;
-		*) cp "$_f" "$_dir/$_ko" ;;
-		esac
+		plain "$_f" >"$_dir/$_ko"
 	done <"$_dir/order"
 }
 
@@ -86,11 +91,9 @@ shipped() {
 sources() {
 	if [ ! -e "$stock/src/.git" ]; then
 		new_worktree "$stock/src" "$commit"
-		_gd=$(g -C "$stock/src" rev-parse --absolute-git-dir)
-		mkdir -p "$_gd/info"
-		printf '%s\n' /arch/x86/kvm/ /virt/kvm/ >"$_gd/info/sparse-checkout"
+		g -C "$stock/src" sparse-checkout set --no-cone /arch/x86/kvm/ /virt/kvm/
 	fi
-	g -C "$stock/src" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false checkout -q -f --detach "$commit"
+	g -C "$stock/src" checkout -q -f --detach "$commit"
 	common=$(readlink -f "$root"/usr/src/linux-headers-*-common*)
 	ln -sfn "$stock/src/arch/x86/kvm" "$common/arch/x86/kvm"
 	mkdir -p "$common/virt"

@@ -3,16 +3,6 @@
 # Sourced by stock-build.sh.
 # shellcheck disable=SC2154 # stock, modules, out: stock-build.sh's
 
-# plain MODULE: the file of the image, unpacked, in $stock/livepatch.
-plain() {
-	_f=$(file_of "$1") _to=$stock/livepatch/$1.shipped
-	case $_f in
-	*.xz) xz -dc "$_f" >"$_to" ;;
-	*.zst) zstd -qdc "$_f" >"$_to" ;;
-	*) cp "$_f" "$_to" ;;
-	esac
-}
-
 # code FILE: its functions, one a line, without what moves when others grow: addresses, and places among strings and data.
 code() {
 	objdump -dr --no-show-raw-insn "$1" | awk '
@@ -37,8 +27,9 @@ compare() {
 # given. What gcc has taken out of one goes with it.
 choose() {
 	mkdir -p "$stock/livepatch"
-	plain kvm
-	plain kvm-amd
+	for _m in kvm kvm-amd; do
+		plain "$(file_of "$_m")" >"$stock/livepatch/$_m.shipped"
+	done
 	code "$stock/livepatch/kvm-amd.shipped" >"$stock/livepatch/code"
 	nm "$stock/livepatch/kvm-amd.shipped" >"$stock/livepatch/names"
 	functions=$(code "$stock/src/arch/x86/kvm/kvm-amd.ko" | comm -13 "$stock/livepatch/code" - | cut -d' ' -f1 |

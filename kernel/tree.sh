@@ -9,11 +9,9 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-# shellcheck source=lib/lib.sh
 . lib/lib.sh
 need_base
 tree=build/tree/$ID
-# shellcheck source=kernel/apply.sh
 . kernel/apply.sh
 
 # snapshot: prints HEAD, or a commit on top of it with all that is not committed; the tree's own index stays as it is.
@@ -52,9 +50,7 @@ save() {
 }
 
 # reset_tree: brings the tree to the new series; files that do not differ keep their times.
-reset_tree() {
-	g -C "$tree" checkout -q -f -B "series/$ID" "$applied"
-}
+reset_tree() { g -C "$tree" checkout -q -f -B "series/$ID" "$applied"; }
 
 # what: is in the tree.
 what() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # apt.sh - $PACKAGE by apt: from the system's state, or from one of our own under build/pkg/apt, as long as $private is set;
 # and where this machine's mirror is, which has no name in this repository.
-# Sourced by fetch.sh, pinned.sh, stock.sh and fresh.sh, after need_base.
+# Sourced after need_base.
 # shellcheck disable=SC2154 # PACKAGE, VERSION, SHA256, SUITE: set by need_base
 private='' apt_cache=$PWD/build/pkg/apt/cache
 
@@ -29,9 +29,7 @@ lists_empty() {
 }
 
 # update_lists: apt's, by root, on a machine that has none.
-update_lists() {
-	[ "$(id -u)" = 0 ] && lists_empty && apt-get -q update
-}
+update_lists() { [ "$(id -u)" = 0 ] && lists_empty && apt-get -q update; }
 
 # download PACKAGE VERSION: into build/pkg when it is complete, so that no half file is ever taken for a whole one.
 download() {
@@ -46,9 +44,7 @@ download() {
 }
 
 # is_pinned: true if the file in build/pkg is the one that the series was written on.
-is_pinned() {
-	echo "$SHA256  $(archive_of "$VERSION")" | sha256sum -c --status 2>/dev/null
-}
+is_pinned() { echo "$SHA256  $(archive_of "$VERSION")" | sha256sum -c --status 2>/dev/null; }
 
 # mirror SUITE: the address of the Debian archive (or of its security part) that this machine is set up for. Where it is set up
 # for no security suite, as after a bare debootstrap, that part is looked for beside the archive, where mirrors have it.
@@ -81,9 +77,10 @@ sources() {
 	done
 }
 
-# open_private: the apt state of our own, with $SUITE and nothing else.
+# open_private [deb-src]: the apt state of our own, with $SUITE and nothing else; with its source packages, too.
 open_private() {
 	_line=$(sources "$SUITE") || return 1
+	[ -z "${1:-}" ] || _line=$(echo "$_line" | sed "p; s/^deb /$1 /")
 	private=$PWD/build/pkg/apt
 	mkdir -p "$private/lists/partial" "$private/cache/archives/partial"
 	echo "$_line" >"$private/sources.list"

@@ -77,6 +77,21 @@ stray_headers() {
 		comm -12 - "$1/headers"
 }
 
+# For sed: warnings stay warnings, or a compiler that is newer than the tree would not get past the base's.
+# shellcheck disable=SC2034 # for steps.sh and clang.sh
+no_werror='s/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/'
+
+# configure: allnoconfig and the options on standard input, in $obj, by the caller's kmake; a line that kbuild does not honour is an
+# error.
+configure() {
+	# shellcheck disable=SC2154 # obj, src: the caller's
+	mkdir -p "$obj"
+	cat >"$obj/fragment.new"
+	! cmp -s "$obj/fragment.new" "$obj/fragment" || return 0
+	kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig && check_config "$obj/fragment.new" "$obj/.config" "$src" &&
+		mv "$obj/fragment.new" "$obj/fragment"
+}
+
 # make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
 # the headers that kbuild's "make headers" has left in build/obj/$ID, and without debugging information, which would be stripped.
 # An absolute name of a program makes that alone.

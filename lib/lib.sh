@@ -13,9 +13,7 @@ if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
 fi
 
 # say STAGE WHAT: one short line on the screen.
-say() {
-	printf '  %-8s%s\n' "$1" "$2"
-}
+say() { printf '  %-8s%s\n' "$1" "$2"; }
 
 # die CODE MESSAGE: the last line of a failure; 1 test failed, 2 bad input, 3 fetch or build, 4 no VM.
 die() {
@@ -23,10 +21,20 @@ die() {
 	exit "$1"
 }
 
-# tenths: a clock in tenths of a second.
-tenths() {
-	echo $(($(date +%s%N) / 100000000))
+# result CODE WHAT [FILE]: "ok - WHAT" if CODE is 0; else "not ok - WHAT", the lines of FILE as comments, and code, the caller's, is 1.
+result() {
+	if [ "$1" -eq 0 ]; then
+		echo "ok - $2"
+	else
+		echo "not ok - $2"
+		[ -z "${3:-}" ] || sed 's/^/# /' "$3"
+		# shellcheck disable=SC2034 # for the caller
+		code=1
+	fi
 }
+
+# tenths: a clock in tenths of a second.
+tenths() { echo $(($(date +%s%N) / 100000000)); }
 
 # took SINCE: the time since then, as "(9.1 s)"; SINCE comes from tenths.
 took() {

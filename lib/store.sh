@@ -17,14 +17,10 @@ g() {
 upload_pack='env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack'
 
 # store ARGS...: g on the object store of all bases.
-store() {
-	g --git-dir=build/git "$@"
-}
+store() { g --git-dir=build/git "$@"; }
 
 # id_of NAME: the commit that NAME is in the store, or nothing.
-id_of() {
-	store rev-parse -q --verify "$1^{commit}" || :
-}
+id_of() { store rev-parse -q --verify "$1^{commit}" || :; }
 
 # base_release: the release of the package that the store has as the base, or nothing.
 base_release() {
@@ -32,9 +28,7 @@ base_release() {
 }
 
 # at_least A B: true if a version of Debian's is B or newer; sort sees them as dpkg does, and is everywhere.
-at_least() {
-	[ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]
-}
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
 # archive_of VERSION: where that version's source is kept: Debian's package of it or, of a kernel that no release of Debian has, the
 # source as it was released, out of Debian's source package "linux".
@@ -59,14 +53,10 @@ source_in() {
 }
 
 # will_do RELEASE: true if the series does not ask for a newer one, nor UPDATE for the newest.
-will_do() {
-	[ -n "$1" ] && [ -z "${UPDATE:-}" ] && at_least "$1" "$VERSION"
-}
+will_do() { [ -n "$1" ] && [ -z "${UPDATE:-}" ] && at_least "$1" "$VERSION"; }
 
 # worktrees ARGS...: git worktree on the store, one at a time, as check.sh imports bases side by side.
-worktrees() {
-	(flock 8; store worktree "$@") 8>build/git/worktrees.lock
-}
+worktrees() { (flock 8; store worktree "$@") 8>build/git/worktrees.lock; }
 
 # need_store: makes build/git, or mends its worktrees' links when the repository was moved or copied.
 need_store() {
@@ -117,14 +107,10 @@ make_tree() {
 }
 
 # others DIR [-z]: untracked files, ignored or not (Debian's .gitignore hides every new one); editors' own excepted.
-others() {
-	g -C "$1" ls-files --others -x '*~' -x '.*.sw?' -x '.#*' -x '#*#' ${2:+"$2"}
-}
+others() { g -C "$1" ls-files --others -x '*~' -x '.*.sw?' -x '.#*' -x '#*#' ${2:+"$2"}; }
 
 # dirty DIR: true if the worktree holds what no commit has.
-dirty() {
-	[ -n "$(g -C "$1" status --porcelain -uno; others "$1")" ]
-}
+dirty() { [ -n "$(g -C "$1" status --porcelain -uno; others "$1")" ]; }
 
 # in_pick DIR: true while a cherry-pick waits for somebody.
 in_pick() {
@@ -162,14 +148,10 @@ newest_source() {
 }
 
 # older: what a tree of the user's may lack, one file a line.
-older() {
-	[ -z "$KERNEL" ] || find series/older -name '*.patch' 2>/dev/null | sort
-}
+older() { [ -z "$KERNEL" ] || find series/older -name '*.patch' 2>/dev/null | sort; }
 
 # patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
-patches() {
-	find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort
-}
+patches() { find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort; }
 
 # selftests_of COMMIT: the folder below tools/testing/selftests/kvm that has those for x86 there: x86, or x86_64 up to 6.13.
 selftests_of() {

@@ -15,19 +15,7 @@ obj=$PWD/build/clang/$ID
 log=build/log/$ID-clang.log
 code=0
 
-kmake() {
-	kbuild "$src" "$obj" -s LLVM=-19 W=1 "$@"
-}
-
-# configure: that of steps.sh.
-configure() {
-	mkdir -p "$obj"
-	cat kernel/kernel.config review/steps.config | sed 's/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/' >"$obj/fragment.new"
-	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
-		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
-		mv "$obj/fragment.new" "$obj/fragment"
-	fi
-}
+kmake() { kbuild "$src" "$obj" -s LLVM=-19 W=1 "$@"; }
 
 # objects COMMIT: compiles them anew; their warnings, without lines, are in $obj/warnings.
 objects() {
@@ -40,7 +28,7 @@ objects() {
 
 # kernel: the base is compiled only if there is something that it might say as well.
 kernel() {
-	configure >"$log" 2>&1 && objects "$tip" || return 1
+	sed "$no_werror" kernel/kernel.config review/steps.config | configure >"$log" 2>&1 && objects "$tip" || return 1
 	[ -s "$obj/warnings" ] || return 0
 	mv "$obj/warnings" "$obj/warnings.tip"
 	objects "$base" && comm -23 "$obj/warnings.tip" "$obj/warnings" >"$log" && [ ! -s "$log" ]
@@ -53,15 +41,10 @@ selftest() {
 
 # line WHAT COMMAND: the result of one.
 line() {
-	_t=$(tenths)
-	if $2; then
-		echo "ok - $BASE: $1  $(took "$_t")"
-	else
-		echo "not ok - $BASE: $1"
-		grep -E 'warning:|error:|Error' "$log" | head -n 10 | sed 's/^/# /'
-		cp "$log" "build/log/$ID-clang-failed.log"
-		code=1
-	fi
+	_t=$(tenths) _rc=0
+	$2 || _rc=$?
+	grep -E 'warning:|error:|Error' "$log" | head -n 10 >"$log.failed"
+	result $_rc "$BASE: $1  $(took "$_t")" "$log.failed"
 }
 
 lib/deps.sh build clang

@@ -14,9 +14,7 @@ dir=build/compare
 unset KERNEL
 
 # tip_of BASE: the commit of that base's series.
-tip_of() {
-	BASE=$1 kernel/tree.sh --tip
-}
+tip_of() { BASE=$1 kernel/tree.sh --tip; }
 
 # known BASE: dies unless there is a series of it.
 known() {
@@ -126,9 +124,8 @@ while IFS=$t read -r n _ purpose; do
 	show "$n" "$purpose"
 done <"$dir/purposes"
 echo
-if [ -s "$dir/bad" ]; then
-	echo "not ok - $map and the series agree"
-	sort -u "$dir/bad" | sed 's/^ */# /'
-	exit 1
-fi
-echo "ok - $map and the series agree: $(wc -l <"$dir/purposes") purposes, $(cat "$dir"/*.patches | wc -l) patches, $(echo "$bases" | wc -l) bases"
+sort -u -o "$dir/bad" "$dir/bad"
+code=0
+result "$(wc -l <"$dir/bad")" "$map and the series agree: $(wc -l <"$dir/purposes") purposes, $(cat "$dir"/*.patches | wc -l) patches, \
+$(echo "$bases" | wc -l) bases" "$dir/bad"
+exit $code

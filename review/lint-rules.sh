@@ -56,9 +56,7 @@ body() {
 	grep -vE "^($tags|  )" "$of/body" | awk 'length > 75 { print length " columns, 75 are allowed: " $0 }'
 }
 
-signoff() {
-	grep -iE '^(Signed-off-by|Change-Id):' "$of/body" || :
-}
+signoff() { grep -iE '^(Signed-off-by|Change-Id):' "$of/body" || :; }
 
 pronouns() {
 	cat "$of/subject" "$of/prose" | grep -nwiE "we|us|our|you|your|my|me|let's|this (patch|commit|series)" || :
@@ -86,9 +84,7 @@ cut_only_stat() {
 }
 
 # stable: linux-*.y takes mainline's commits by git cherry-pick -x, and nothing that does the same in another shape.
-stable() {
-	grep -iE '^Cc: .*stable@' "$of/body" || :
-}
+stable() { grep -iE '^Cc: .*stable@' "$of/body" || :; }
 
 # size: the rule of thumb for what stable takes is 100 lines with context; it is about the fix, not about its test.
 size() {
@@ -111,9 +107,7 @@ checker_tool() {
 }
 
 # checkpatch PATCH: one at a time, as it keeps a file in its own tree meanwhile, where none is to stay.
-checkpatch() {
-	(flock 7; checkpatch_alone "$1") 7>build/lint/lock
-}
+checkpatch() { (flock 7; checkpatch_alone "$1") 7>build/lint/lock; }
 
 # FILE_PATH_CHANGES: asks about MAINTAINERS for any new file; MISSING_SIGN_OFF: the sender adds it;
 # UNKNOWN_COMMIT_ID: the base is a package, without history; MISSING_FIXES_TAG: a stable fix's

@@ -8,20 +8,15 @@ set -eu
 cd "$(dirname "$0")/.."
 . lib/lib.sh
 . review/lint-rules.sh
-failed=0
+code=0
 tags='(Fixes|Cc|Link|Closes|Message-ID|[A-Z][a-z]+(-[a-z]+)*-by): '
 reword="reword it in build/tree (git rebase -i), then make export"
 
-# result WHAT REPAIR: the line of one rule, by the complaints in $tmp.bad.
-result() {
-	if [ ! -s "$tmp.bad" ]; then
-		echo "ok - lint $BASE: $1 ($count patches)"
-		return
-	fi
-	failed=1
-	echo "not ok - lint $BASE: $1 ($count patches)"
-	sed 's/^/#   /' "$tmp.bad"
-	echo "#   repair: $2"
+# kept WHAT REPAIR: the line of one rule, by the complaints in $tmp.bad.
+kept() {
+	_bad=$(wc -l <"$tmp.bad")
+	[ "$_bad" -eq 0 ] || echo "repair: $2" >>"$tmp.bad"
+	result "$_bad" "lint $BASE: $1 ($count patches)" "$tmp.bad"
 }
 
 # rule WHAT REPAIR FUNCTION: applies FUNCTION, which prints complaints, to every patch.
@@ -34,7 +29,7 @@ rule() {
 		"$3" "$patch" >"$tmp.out"
 		sed "s|^|${patch##*/}: |" "$tmp.out" >>"$tmp.bad"
 	done
-	result "$1" "$2"
+	kept "$1" "$2"
 }
 
 # cover: the series' letter, which am never sees.
@@ -49,7 +44,7 @@ cover() {
 			grep -q "^$_says" "$dir/cover-letter" || echo "has no paragraph '$_says'"
 		done
 	fi >"$tmp.bad"
-	result "cover letter" "edit $dir/cover-letter: subject, blank line, text"
+	kept "cover letter" "edit $dir/cover-letter: subject, blank line, text"
 }
 
 # lint: every rule on the series of $BASE.
@@ -64,7 +59,7 @@ lint() {
 	count=$(patches | wc -l)
 	: >"$tmp.bad"
 	[ "$count" -gt 0 ] || echo "0 patches checked" >"$tmp.bad"
-	result "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
+	kept "there are patches" "make tree BASE=$BASE, commit, make export BASE=$BASE"
 	[ "$count" -gt 0 ] || return 0
 	rm -rf "$tmp"
 	for patch in "$dir"/[0-9]*.patch; do
@@ -91,7 +86,7 @@ lint() {
 	rule "C12 checkpatch --strict of ${checker##*/}" "mend it in build/tree, then make export BASE=$BASE" checkpatch
 	spdxcheck >>"$tmp.err"
 	cp "$tmp.err" "$tmp.bad"
-	result "C12 checkpatch and its helpers run" "lib/deps.sh check; make tree BASE=$BASE"
+	kept "C12 checkpatch and its helpers run" "lib/deps.sh check; make tree BASE=$BASE"
 }
 
 # Only the patches count here, whatever they are to be applied to.
@@ -104,4 +99,4 @@ lock
 for BASE in $BASE; do
 	lint
 done
-exit $failed
+exit $code

@@ -24,16 +24,13 @@ esac
 verdict() {
 	_what=$1
 	shift
-	if "$@" >"$dir/out" 2>&1 && ! grep -q '^not: ' "$dir/out"; then
-		echo "ok - $BASE: $_what"
-		sed -n 's/^# /&/p' "$dir/out"
-	else
-		echo "not ok - $BASE: $_what"
-		# The tool's own word for it, or else the end of what it says.
-		{ grep -iE '^(not: |critical: |error: |fatal: |refusing)' "$dir/out" || tail -n 5 "$dir/out"; } |
-			sed 's/^not: //; s/^#* */# /' | cut -c1-150
-		code=1
-	fi
+	_rc=0
+	"$@" >"$dir/out" 2>&1 && ! grep -q '^not: ' "$dir/out" || _rc=1
+	# The tool's own word for it, or else the end of what it says.
+	{ grep -iE '^(not: |critical: |error: |fatal: |refusing)' "$dir/out" || tail -n 5 "$dir/out"; } |
+		sed 's/^not: //; s/^#* *//' | cut -c1-150 >"$dir/why"
+	result $_rc "$BASE: $_what" "$dir/why"
+	[ $_rc -ne 0 ] || sed -n 's/^# /&/p' "$dir/out"
 }
 
 # repository: the base and the series on it, with the files that the series touches and those that get_maintainer.pl wants.
@@ -44,12 +41,10 @@ repository() {
 	cd "$dir/repo"
 	echo "$top/build/git/objects" >.git/objects/info/alternates
 	git update-ref refs/heads/base "$base"
-	git config core.sparseCheckout true
-	git config core.sparseCheckoutCone false
 	{
 		printf '%s\n' '/*' '!/*/' '/*/Makefile' /include/linux/kvm_host.h /scripts/get_maintainer.pl
 		git diff --name-only "$base" "$tip" | sed 's|^|/|'
-	} >.git/info/sparse-checkout
+	} | git sparse-checkout set --no-cone --stdin
 	cp "$top/.b4-config" .
 	echo .b4-config >.git/info/exclude
 	git config b4.prep-cover-strategy branch-description
@@ -62,9 +57,7 @@ repository() {
 }
 
 # patch_mails: all but the cover letter.
-patch_mails() {
-	find ../git -name '*.patch' ! -name '0000-*' | sort
-}
+patch_mails() { find ../git -name '*.patch' ! -name '0000-*' | sort; }
 
 # recipients: by the MAINTAINERS of the tree with the series. Every patch to files of KVM has to reach KVM's list and people,
 # and those of KVM x86 if it is theirs. Others, to MAINTAINERS or cpufeatures.h, go to all recipients of the series anyway.

@@ -16,18 +16,10 @@ to=${BASE:-6.12}
 [ -z "${KERNEL:-}" ] || die 2 "port works on the packaged bases: leave KERNEL out"
 
 # commits: those of the series of FROM, or of its patch PATCH, oldest first.
-commits() {
-	if [ -n "${PATCH:-}" ]; then
-		store rev-list --reverse "refs/base/$FROM..$1" | sed -n "${number}p"
-	else
-		store rev-list --reverse "refs/base/$FROM..$1"
-	fi
-}
+commits() { store rev-list --reverse "refs/base/$FROM..$1" | sed -n "${PATCH:+$number}p"; }
 
 # conflicts: the files that git could not merge.
-conflicts() {
-	g -C "$tree" diff --name-only --diff-filter=U
-}
+conflicts() { g -C "$tree" diff --name-only --diff-filter=U; }
 
 BASE=$FROM
 need_base

@@ -11,6 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . lib/lib.sh
 need_base
+. lib/apt.sh
 [ -z "$KERNEL" ] || die 2 "quilt works on Debian's packages: leave KERNEL out"
 need_debian "make quilt"
 top=$PWD
@@ -21,26 +22,16 @@ export QUILT_PATCHES=debian/patches
 # Debian's tools are for Debian's Python.
 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 
-# apt_private ARGS...: apt-get on the apt state $dir/apt, which knows binary packages and sources of $SUITE alone.
-apt_private() {
-	LC_ALL=C apt-get -q -o APT::Sandbox::User="$(id -un)" -o Dir::Etc::sourcelist="$dir/apt/sources.list" \
-		-o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/apt/lists" -o Dir::Cache="$dir/apt/cache" \
-		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null -o Acquire::Languages=none "$@"
-}
-
 # fetch: the package of Debian's configurations, and the source package if the mirror has it.
 fetch() {
-	rm -rf "$dir/apt" "$dir/pkg"
-	mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial" "$dir/pkg"
-	kernel/fetch.sh --sources >"$dir/apt/sources.list"
-	sed 's/^deb /deb-src /' "$dir/apt/sources.list" >"$dir/apt/src"
-	cat "$dir/apt/src" >>"$dir/apt/sources.list"
+	rm -rf "$dir/pkg"
+	mkdir -p "$dir/pkg"
+	open_private deb-src
 	cd "$dir/pkg"
-	apt_private -o APT::Update::Error-Mode=any update
 	# A base that came from the system's own suites may be newer than what $SUITE has.
-	apt_private download "$config=$version" || LC_ALL=C apt-get -q download "$config=$version"
+	apt apt-get -q download "$config=$version" || LC_ALL=C apt-get -q download "$config=$version"
 	[ -z "${DSC:-}" ] || return 0
-	apt_private source --download-only "$source=$version" || rm -f -- *.dsc
+	apt apt-get -q source --download-only "$source=$version" || rm -f -- *.dsc
 }
 
 # unpack: the source package with Debian's patches, or what stands in for it.

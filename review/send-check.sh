@@ -44,9 +44,7 @@ part() {
 }
 
 # submitter WHAT HOW: what no command can do.
-submitter() {
-	printf '%-6s - %-5s      %-70s  %s\n' yours "$BASE" "$1" "$2"
-}
+submitter() { printf '%-6s - %-5s      %-70s  %s\n' yours "$BASE" "$1" "$2"; }
 
 lib/deps.sh tree build check clang docs send
 lock

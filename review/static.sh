@@ -16,9 +16,7 @@ tmp=build/static/$ID
 limit=512
 code=0
 
-kmake() {
-	kbuild "$src" "$obj" W=1 "$@"
-}
+kmake() { kbuild "$src" "$obj" W=1 "$@"; }
 
 # sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which
 # the kernel's own check of sparse turns it off.
@@ -31,17 +29,6 @@ sparse() {
 		grep -qE "^ *CHECK .*${_o%.o}\.c\$" "$log" || echo "sparse did not look at ${_o%.o}.c"
 	done
 	sed -nE 's/^(.*\/)?(arch\/x86\/[^ :]*):[0-9:]+ ((warning|error): .*)/\2: \3/p' "$log" | sort
-}
-
-# line WHAT COMPLAINTS: the result of one check.
-line() {
-	if [ -z "$2" ]; then
-		echo "ok - $BASE: $1"
-	else
-		echo "not ok - $BASE: $1"
-		echo "$2" | sed 's/^/# /'
-		code=1
-	fi
 }
 
 # frames: the functions of all objects as they are now, and their frames, largest first, as "BYTES OBJECT NAME".
@@ -79,8 +66,9 @@ grep -q " arch/x86/kvm/svm/nested\.o " "$tmp.frames" || echo "checkstack.pl sees
 awk -v limit="$limit" 'NR == FNR { old[$2 " " $3] = $1; next }
 	$1 >= limit && $1 + 0 > old[$2 " " $3] + 0 { print $2 ": " $3 "() has a frame of " $1 " bytes" }' \
 	"$tmp.old" "$tmp.frames" >>"$tmp.stack"
-line "no stack frame of $limit bytes that the base does not have (in nested.c the largest is $(sed -n 's|^\([0-9]*\) .*/nested\.o |\1 |p' "$tmp.frames" | head -n 1))" \
-	"$(cat "$tmp.stack")"
-line "C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" \
-	"$(sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p')"
+result "$(wc -l <"$tmp.stack")" "$BASE: no stack frame of $limit bytes that the base does not have (in nested.c the largest is $(sed -n 's|^\([0-9]*\) .*/nested\.o |\1 |p' "$tmp.frames" | head -n 1))" \
+	"$tmp.stack"
+{ sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p'; } >"$tmp.new"
+result "$(wc -l <"$tmp.new")" \
+	"$BASE: C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" "$tmp.new"
 exit $code

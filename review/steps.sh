@@ -16,37 +16,21 @@ obj=$PWD/build/steps/$ID
 log=build/log/$ID-steps.log
 code=0
 
-kmake() {
-	kbuild "$src" "$obj" -s W=1 "$@"
-}
+kmake() { kbuild "$src" "$obj" -s W=1 "$@"; }
 
 prepare() {
-	mkdir -p "$obj"
+	sed "$no_werror" kernel/kernel.config review/steps.config | configure
 	touch "$obj/warnings"
-	# Warnings stay warnings, or a compiler that is newer than the tree would not get past the base's: of_the_base() tells.
-	cat kernel/kernel.config review/steps.config | sed 's/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/' >"$obj/fragment.new"
-	if ! cmp -s "$obj/fragment.new" "$obj/fragment"; then
-		kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig
-		check_config "$obj/fragment.new" "$obj/.config"
-		mv "$obj/fragment.new" "$obj/fragment"
-	fi
 	kmake prepare
 }
 
 # planted WHAT FILE SCRIPT: a mistake, planted in KVM's file by sed, that must break the build, with a word on what to do.
 planted() {
-	_t=$(tenths) _log=build/log/$ID-guard.log
+	_t=$(tenths) _log=build/log/$ID-guard.log _rc=0
 	sed -i "$3" "$src/arch/x86/kvm/$2"
-	if g -C "$src" diff --quiet || kmake arch/x86/kvm/svm/nested.o >"$_log" 2>&1; then
-		echo "not ok - $BASE: $1 breaks the build"
-		code=1
-	elif grep 'static assertion failed' "$_log" >"$_log.why"; then
-		echo "ok - $BASE: $1 breaks the build  $(took "$_t")"
-		sed 's/.*error:/#/' "$_log.why"
-	else
-		echo "not ok - $BASE: $1 breaks the build, but not by the static assert"
-		code=1
-	fi
+	{ ! g -C "$src" diff --quiet && ! kmake arch/x86/kvm/svm/nested.o; } >"$_log" 2>&1 || _rc=1
+	sed -n 's/.*error:\(.*static assertion failed\)/#\1/p' "$_log" | grep . || _rc=1
+	result $_rc "$BASE: $1 breaks the build by the static assert  $(took "$_t")"
 	g -C "$src" checkout -q -f
 }
 
@@ -60,28 +44,19 @@ guard() {
 # untouched: what make modules leaves out, as the series' headers only have names that it does not use, is the same without the
 # series. All of it is there, from the last patch.
 untouched() {
-	_t=$(tenths) _o='arch/x86/kvm/kvm.o arch/x86/kvm/kvm-intel.o' _log=build/log/$ID-untouched.log
+	_t=$(tenths) _o='arch/x86/kvm/kvm.o arch/x86/kvm/kvm-intel.o' _log=build/log/$ID-untouched.log _rc=0
 	g -C "$src" checkout -q -f --detach "$base"
 	# shellcheck disable=SC2086 # a list
-	if { (cd "$obj" && sha256sum $_o >untouched) && kmake arch/x86/kvm/ && (cd "$obj" && sha256sum -c untouched); } >"$_log" 2>&1; then
-		echo "ok - $BASE: kvm and kvm-intel are the same without the series  $(took "$_t")"
-	else
-		echo "not ok - $BASE: kvm and kvm-intel are the same without the series"
-		tail -n 5 "$_log" | sed 's/^/# /'
-		code=1
-	fi
+	{ (cd "$obj" && sha256sum $_o >untouched) && kmake arch/x86/kvm/ && (cd "$obj" && sha256sum -c untouched); } >"$_log" 2>&1 || _rc=$?
+	result $_rc "$BASE: kvm and kvm-intel are the same without the series  $(took "$_t")" "$_log"
 	g -C "$src" checkout -q -f --detach "$tip"
 }
 
 # warnings LOG: those in it, without their lines, which the patches move.
-warnings() {
-	sed -nE '/warning:/{s/:[0-9]+(:[0-9]+)?: /: /;p}' "$1" | sort -u
-}
+warnings() { sed -nE '/warning:/{s/:[0-9]+(:[0-9]+)?: /: /;p}' "$1" | sort -u; }
 
 # new_warnings: those in the log that are not of the base.
-new_warnings() {
-	warnings "$log" | comm -23 - "$obj/warnings"
-}
+new_warnings() { warnings "$log" | comm -23 - "$obj/warnings"; }
 
 # of_the_base: true if the base has them, too: no patch is to blame for those (6.1 has some with W=1). As make does not repeat
 # a warning, only a build of the base's files tells: of those named, or of all if a header is among them.
@@ -104,27 +79,23 @@ of_the_base() {
 }
 
 # touches PATTERN: whether the commit changes a file of that kind.
-touches() {
-	store diff --name-only "$commit^" "$commit" | grep -qE "$1"
-}
+touches() { store diff --name-only "$commit^" "$commit" | grep -qE "$1"; }
 
 # selftest: warnings of the library are not the series'.
-selftest() {
-	strict_test >"$log.test" 2>&1 || { cat "$log.test"; return 1; }
-}
+selftest() { strict_test >"$log.test" 2>&1 || { cat "$log.test"; return 1; }; }
 
 # step WHAT COMMAND...: one line for one build; a warning that the base does not have is as bad as an error.
 step() {
-	_what=$1 _t=$(tenths)
+	_what=$1 _t=$(tenths) _rc=0
 	shift
 	if (set -e; "$@") >"$log" 2>&1 && { [ -z "$(new_warnings)" ] || of_the_base; }; then
-		echo "ok - $BASE builds: $_what  $(took "$_t")"
+		:
 	else
-		echo "not ok - $BASE builds: $_what"
-		{ grep 'error:' "$log" || new_warnings; } | head -n 20 | sed 's/^/# /'
-		code=1
+		_rc=1
+		{ grep 'error:' "$log" || new_warnings; } | head -n 20 >"$log.failed"
 		mv "$log" "build/log/$ID-steps-failed.log"
 	fi
+	result $_rc "$BASE builds: $_what  $(took "$_t")" "$log.failed"
 }
 
 lib/deps.sh build
