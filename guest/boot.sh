@@ -26,12 +26,7 @@ die() {
 # Prints the arguments so that a shell reads them back as they are.
 quote() {
 	for word; do
-		case $word in
-		*[!A-Za-z0-9_./:=,+-]* | '')
-			printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")" ;;
-		*)
-			printf '%s ' "$word" ;;
-		esac
+		printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
 	done
 	echo
 }
@@ -129,11 +124,10 @@ else
 	[ "$code" -ne 137 ] || [ $(($(date +%s) - since)) -lt "$limit" ] || code=124
 fi
 
-case $code in
-124)
+if [ "$code" -eq 124 ]; then
 	echo "timeout $limit" >"$dir/status"
-	die 4 "$emulator did not end in $limit s and was killed; see $dir/console.log" ;;
-esac
+	die 4 "$emulator did not end in $limit s and was killed; see $dir/console.log"
+fi
 echo "exit $code" >"$dir/status"
 if [ "$code" -ne 0 ]; then
 	tail -n 20 "$dir/qemu.err" >&2

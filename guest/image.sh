@@ -4,9 +4,7 @@
 # shellcheck disable=SC2154 # out and run: vm.sh's
 
 # modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.
-modules_of() {
-	cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko
-}
+modules_of() { cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko; }
 
 # image base|patched NAME [MODULE PARAMETER...]: the initramfs of one kernel in $run/NAME, with another module after KVM's.
 # Its tests are those of $run/NAME/suite, or else of $run/suite.
@@ -36,6 +34,15 @@ image() {
 	done <"$_suite"
 	[ -z "${shell:-}" ] || add_shell "$root"
 	pack "$root" "${root%/root}/initrd"
+}
+
+# caps_image base|patched NAME SET: image(), with kernel/caps for a KVM that supports what SET names: none, shstk, sev_es, shstk_sev_es.
+caps_image() {
+	_set=$3
+	set -- "$1" "$2" caps.ko kvm_cpu_caps=@kvm_cpu_caps
+	case $_set in *shstk*) set -- "$@" shstk=1 ;; esac
+	case $_set in *sev_es*) set -- "$@" sev_es=1 ;; esac
+	image "$@"
 }
 
 # pack ROOT FILE: the folder as an initramfs, in its place.

@@ -40,6 +40,7 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include "kallsyms.h"
 #include "lines.h"
 
 #define TRACING		"/sys/kernel/tracing"
@@ -153,33 +154,13 @@ static bool option(const char *word)
 	return false;
 }
 
-/* The address of a kernel symbol, for a module that cannot link to it. */
-static unsigned long address_of(const char *symbol)
-{
-	char line[LINE_SIZE], name[LINE_SIZE];
-	unsigned long address = 0, found = 0;
-	FILE *f = fopen("/proc/kallsyms", "re");
-
-	if (!f)
-		die("/proc/kallsyms");
-	while (!found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx %*c %s", &address, name) == 2 &&
-		    !strcmp(name, symbol))
-			found = address;
-	fclose(f);
-	if (!found) {
-		errno = ENOENT;
-		die("%s in /proc/kallsyms", symbol);
-	}
-	return found;
-}
-
 /* Module parameters as they are, but NAME=@SYMBOL becomes NAME=0xADDRESS. */
 static void load_module(const char *path, char *params)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char expanded[LINE_SIZE + 32] = "";
 	char *at = params ? strstr(params, "=@") : NULL;
+	unsigned long address;
 	char *end;
 
 	if (at) {
@@ -187,8 +168,11 @@ static void load_module(const char *path, char *params)
 		end = at + strcspn(at, " ");
 		if (*end)
 			*end++ = '\0';
-		snprintf(expanded, sizeof(expanded), "%s=%#lx %s", params,
-			 address_of(at + 1), end);
+		address = address_of(at + 1);
+		errno = ENOENT;
+		if (!address)
+			die("%s in /proc/kallsyms", at + 1);
+		snprintf(expanded, sizeof(expanded), "%s=%#lx %s", params, address, end);
 		params = expanded;
 	}
 	if (fd < 0 || syscall(SYS_finit_module, fd, params ?: "", 0))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vm.sh - from what build.sh made to a guest: its programs, what has to be built, the boot; image.sh has the image.
 # Sourced after lib.sh and need_base by the scripts that boot; sets out, run (the folder of this run), caps_cpu, no_xsave.
-# shellcheck disable=SC2154 # ID and VARIANT: set by need_base
+# shellcheck disable=SC2154,SC2034 # ID and VARIANT: set by need_base; caps_cpu and no_xsave: for those scripts
 
 out=build/out/$VARIANT
 run=build/run/$VARIANT/$(date +%Y%m%d-%H%M%S)-$$
@@ -13,14 +13,11 @@ slower=1
 [ "${ACCEL:-}" != bochs ] || slower=5
 
 # For images with kernel/caps: a CPU that has SEV's leaf, without which KVM_GET_SUPPORTED_CPUID cannot report what is set in it.
-# shellcheck disable=SC2034 # for them
 caps_cpu=max,xlevel=0x8000001f
-# shellcheck disable=SC2034 # as above
 [ "${ACCEL:-}" != bochs ] || caps_cpu=''
 
 # CPUs are without XSAVE where a guest would use AVX: TCG does not intercept XSETBV, so that KVM sets the XCR0 of reset at its
 # next entry, and AVX is #UD from then on. What takes XSAVE has to go, too: TCG has it without, and kernels believe it.
-# shellcheck disable=SC2034 # for run.sh and nested.sh
 no_xsave=-xsave,-avx,-avx2,-pku
 
 # ready GROUP...: what has to be there before anything is built: packages, a QEMU, nobody else in this folder.
@@ -34,28 +31,15 @@ ready() {
 	lock
 }
 
-# make_programs "NAME..." [COMMAND...]: the guest's init and these programs of guest/l1 and guest/nested, in build/lab, by a command
-# that takes another, such as beside NAME.
+# make_programs NAME...: the guest's init and these programs of guest/l1 and guest/nested, in build/lab.
 make_programs() {
-	# shellcheck disable=SC2086 # one word a name
-	_files=$(printf "$PWD/build/lab/%s " init tsc $1)
-	shift
-	# shellcheck disable=SC2086 # one word a file
-	"$@" make -s -C guest OUT="$PWD/build/lab" $_files
+	# shellcheck disable=SC2046 # one word a file
+	make -s -C guest OUT="$PWD/build/lab" $(printf "$PWD/build/lab/%s " init tsc "$@") >&2 || die 3 "a program of guest/ does not build"
 }
 
-# ahead NAME...: begins with what programs() is going to ask for, beside what comes first.
-ahead=''
-ahead() {
-	make_programs "$*" beside "$VARIANT-programs"
-	ahead=$!
-}
-
-# programs NAME...: compiles them, with what make_programs() adds; TSC_KHZ for boot.sh. For what does not boot, make_programs() does.
+# programs NAME...: the same for what boots; TSC_KHZ for boot.sh.
 programs() {
-	# What is wrong with them is said here.
-	[ -z "$ahead" ] || joined "$ahead" || :
-	make_programs "$*" >&2 || die 3 "a program of guest/ does not build"
+	make_programs "$@"
 	TSC_KHZ=$(build/lab/tsc) || die 4 "this machine's TSC cannot be used"
 	export TSC_KHZ
 }
@@ -83,9 +67,7 @@ suite() {
 }
 
 # with_matrix: the probe, too, whose verdicts the judge makes the matrix of.
-with_matrix() {
-	echo "$((60 * slower)) probe -m" >>"$run/suite"
-}
+with_matrix() { echo "$((60 * slower)) probe -m" >>"$run/suite"; }
 
 # need_snapshot: LAB_SNAPSHOT, a commit of the tree as it is now; one for all builds, so that an edit in between cannot part
 # them. make check has one for all its parts.
@@ -97,51 +79,33 @@ need_snapshot() {
 }
 
 # need_both PROGRAM...: the base, and all of need_patched. In this order, as the worktree is at the base when it was just made.
-# Debian's own kernel is not made, only unpacked: beside the making of the tree, which keeps one core busy.
 need_both() {
 	kernel/source.sh
 	# Whether the series applies to a tree of the user's is better said before the minutes that its kernel takes.
 	[ -z "$KERNEL" ] || need_snapshot
-	if [ -z "${STOCK:-}" ]; then
-		kernel/build.sh base
-	else
-		beside "$VARIANT-shipped" kernel/build.sh base
-		_shipped=$!
-		need_snapshot
-		joined $_shipped || { cat "build/log/$VARIANT-shipped.log" >&2; exit "$_code"; }
-		cat "build/log/$VARIANT-shipped.log"
-	fi
+	kernel/build.sh base
 	need_patched "$@"
 }
 
-# kernel_and_tests: the patched kernel and the tests. Modules of Debian's kernel come from a worktree of their own: the tests are
-# built beside them, as linking and the installing of headers leave a core idle.
+# kernel_and_tests: the patched kernel and the tests, which a tree of the user's may not be fit for. Modules of Debian's kernel come
+# from a worktree of their own: the tests are built beside them, as linking and the installing of headers leave a core idle.
 kernel_and_tests() {
-	if [ -z "${STOCK:-}" ]; then
+	_tests=0 _modules=0
+	if [ -n "${STOCK:-}" ]; then
+		beside "$ID-tests-beside" env TEST="${TEST:-}" kernel/build.sh tests
+		kernel/build.sh patched || _modules=$?
+		joined $! || _tests=$?
+		[ "$_modules" -eq 0 ] || exit "$_modules"
+		cat "build/log/$ID-tests-beside.log"
+	else
 		kernel/build.sh patched
-		if [ -n "${LAB_PROBE_ALONE:-}" ]; then
-			return
-		elif [ -z "$KERNEL" ]; then
-			TEST=${TEST:-} kernel/build.sh tests
-		else
-			_code=0
-			kernel/build.sh tests || _code=$?
-			case $_code in
-			0) ;;
-			3) rm -rf "$out/tests" ;;
-			*) exit "$_code" ;;
-			esac
-		fi
-		return
+		[ -n "${LAB_PROBE_ALONE:-}" ] || TEST=${TEST:-} kernel/build.sh tests || _tests=$?
 	fi
-	beside "$ID-tests-beside" env TEST="${TEST:-}" kernel/build.sh tests
-	_modules=0 _tests=0
-	kernel/build.sh patched || _modules=$?
-	joined $! || _tests=$?
-	# What has failed has the last word.
-	[ "$_tests" -eq 0 ] || { cat "build/log/$ID-tests-beside.log" >&2; exit "$_tests"; }
-	[ "$_modules" -eq 0 ] || exit "$_modules"
-	cat "build/log/$ID-tests-beside.log"
+	case $_tests.$KERNEL in
+	0.*) ;;
+	3.?*) rm -rf "$out/tests" ;;
+	*) exit "$_tests" ;;
+	esac
 }
 
 # need_patched PROGRAM...: the tree, the patched kernel, the tests, these programs of guest/ and the folder of this run with its
@@ -160,16 +124,12 @@ need_patched() {
 }
 
 # has_own_check: true if the tree checks by itself, without the series.
-has_own_check() {
-	kernel/tree.sh --has arch/x86/kvm/svm/nested.c
-}
+has_own_check() { kernel/tree.sh --has arch/x86/kvm/svm/nested.c; }
 
 # red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0, as for a tree
 # that has a check of its own. The probe's exit code is the same.
 red_in_state() {
-	if has_own_check; then
-		echo 0
-	elif grep -q '\.set_nested_state' "series/$BASE/red"; then
+	if ! has_own_check && grep -q '\.set_nested_state' "series/$BASE/red"; then
 		echo 1
 	else
 		echo 0
@@ -188,6 +148,9 @@ boot() {
 	shift 2
 	exec guest/boot.sh "$_kernel" "$run/$_name/initrd" "$run/$_name" "$_limit" "$@"
 }
+
+# boot_one NAME: boots the kernel that is in NAME before a dot or a dash: base.none, patched-2.
+boot_one() { boot "${1%%[.-]*}" "$1"; }
 
 # side_by_side COMMAND NAME...: boots, a core each. Whether a guest finished is the judge's business.
 side_by_side() {

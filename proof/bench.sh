@@ -16,10 +16,6 @@ CPU=${CPU:-$caps_cpu} QEMU_ARGS="-icount shift=0"
 export CPU QEMU_ARGS
 src=build/src/$ID
 
-boot_one() {
-	boot "$1" "$1"
-}
-
 # good base|patched: the boot ended well, without a splat, and every event did what it should.
 good() {
 	judge_boot "$run/$1" || die 1 "$1: $(tail -n 1 "$run/$1/summary"): $run/$1"
@@ -33,9 +29,7 @@ counted() {
 		{ print $1, $2, $3 }'
 }
 
-text_size() {
-	size "$out/$1/kvm-amd.ko" | awk 'NR == 2 { print $1 }'
-}
+text_size() { size "$out/$1/kvm-amd.ko" | awk 'NR == 2 { print $1 }'; }
 
 # stack_use base|patched COMMIT: bytes of the deepest of nested.c's functions that check vmcb12, by gcc -fstack-usage.
 stack_use() {
@@ -60,15 +54,8 @@ measure() {
 	echo "stack ${_base#* } ${_base% *} ${_patched#* } ${_patched% *}"
 }
 
-# install FILE: standard input takes its place, if it is another.
-install() {
-	cat >"$1.tmp"
-	if cmp -s "$1.tmp" "$1"; then
-		rm "$1.tmp"
-	else
-		mv "$1.tmp" "$1"
-	fi
-}
+# install FILE: standard input takes its place.
+install() { cat >"$1.tmp" && mv "$1.tmp" "$1"; }
 
 # replace FILE BEGIN END: standard input takes the place of what is behind the line BEGIN, up to one that matches END.
 replace() {
@@ -87,7 +74,7 @@ ready build run
 need_both bench
 echo '600 bench' >"$run/suite"
 for kernel in base patched; do
-	image $kernel $kernel caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
+	caps_image $kernel $kernel shstk_sev_es
 done
 stage BOOT "$ID  base and patched, counting instructions" side_by_side boot_one base patched
 good base

@@ -15,53 +15,41 @@ CPU=${CPU:-$caps_cpu} TEST=svm_nested_event_inj_test
 export CPU
 sets='none shstk sev_es shstk_sev_es'
 
-# parameters SET: those of kernel/caps.
-parameters() {
-	echo 'kvm_cpu_caps=@kvm_cpu_caps'
-	case $1 in *shstk*) echo shstk=1 ;; esac
-	case $1 in *sev_es*) echo sev_es=1 ;; esac
-}
-
-boot_set() {
-	boot patched "$1"
-}
-
 boot_sets() {
 	# Two at a time, on two cores.
-	side_by_side boot_set none shstk
-	side_by_side boot_set sev_es shstk_sev_es
+	side_by_side boot_one patched.none patched.shstk
+	side_by_side boot_one patched.sev_es patched.shstk_sev_es
 }
 
 # verdict SET VARIANT PATH VECTOR: what the probe saw.
 verdict() {
-	sed -n "s/.*matrix: $2\.$3: type 3: //p" "$run/$1/report.ktap" | tr ',' '\n' |
+	sed -n "s/.*matrix: $2\.$3: type 3: //p" "$run/patched.$1/report.ktap" | tr ',' '\n' |
 		awk -v v="$4" '{ split($1, r, "-"); if (v >= r[1] && v <= (r[2] == "" ? r[1] : r[2])) print $2 }'
 }
 
-# table: a line for each combination; yes is valid both on VMRUN and in KVM_SET_NESTED_STATE, no is neither.
-table() {
-	echo "  KVM supports   guest CPUID has   #CP   #VC"
-	for set in $sets; do
-		for variant in $sets; do
-			_line=
-			for vector in 21 29; do
-				case $(verdict "$set" "$variant" vmrun_64bit $vector).$(verdict "$set" "$variant" vmrun_compat $vector).$(verdict "$set" "$variant" set_nested_state $vector) in
-				injected.injected.accepted) _line="$_line yes  " ;;
-				refused.refused.EINVAL) _line="$_line no   " ;;
-				*) _line="$_line MIXED" ;;
-				esac
-			done
-			printf '  %-14s %-16s %s\n' "$set" "$variant" "$_line"
-		done
-	done
+# seen SET VARIANT VECTOR: yes is valid both on VMRUN and in KVM_SET_NESTED_STATE, no is neither.
+seen() {
+	case $(verdict "$1" "$2" vmrun_64bit "$3").$(verdict "$1" "$2" vmrun_compat "$3").$(verdict "$1" "$2" set_nested_state "$3") in
+	injected.injected.accepted) echo yes ;;
+	refused.refused.EINVAL) echo no ;;
+	*) echo MIXED ;;
+	esac
 }
 
-# expected SET VARIANT: the line of the table as the architecture has it.
-expected() {
-	_cp=no _vc=no
-	case $1.$2 in *shstk*.*shstk*) _cp=yes ;; esac
-	case $1.$2 in *sev_es*.*sev_es*) _vc=yes ;; esac
-	echo "$1 $2 $_cp $_vc"
+# tables: a line for each combination, of what was seen, in $run/table, and as the architecture has it, in $run/expected.
+tables() {
+	row='  %-14s %-16s  %-5s %s\n'
+	for set in $sets; do
+		for variant in $sets; do
+			_cp=no _vc=no
+			case $set.$variant in *shstk*.*shstk*) _cp=yes ;; esac
+			case $set.$variant in *sev_es*.*sev_es*) _vc=yes ;; esac
+			# shellcheck disable=SC2059 # the same for both
+			printf "$row" "$set" "$variant" $_cp $_vc >&3
+			# shellcheck disable=SC2059 # the same for both
+			printf "$row" "$set" "$variant" "$(seen "$set" "$variant" 21)" "$(seen "$set" "$variant" 29)"
+		done
+	done >"$run/table" 3>"$run/expected"
 }
 
 # judge: KTAP, a line for each boot and one for the table.
@@ -69,38 +57,25 @@ judge() {
 	code=0
 	echo '1..5'
 	for set in $sets; do
-		if judge_boot "$run/$set"; then
-			echo "ok - $BASE: KVM supports $set: $(tail -n 1 "$run/$set/summary")"
-		else
-			echo "not ok - $BASE: KVM supports $set"
-			sed 's/^/# /' "$run/$set/summary"
-			code=1
-		fi
+		_dir=$run/patched.$set _rc=0
+		judge_boot "$_dir" || _rc=$?
+		result $_rc "$BASE: KVM supports $set: $(tail -n 1 "$_dir/summary")" "$_dir/summary"
 	done
-	for set in $sets; do
-		for variant in $sets; do
-			expected "$set" "$variant"
-		done
-	done >"$run/expected"
-	if tail -n +2 "$run/table" | awk '{ print $1, $2, $3, $4 }' | diff "$run/expected" - >"$run/diff" &&
-		! grep -q '# SKIP' "$run/shstk_sev_es/report.ktap"; then
-		echo "ok - $BASE: #CP and #VC are valid if and only if KVM supports and CPUID has the feature"
-	else
-		echo "not ok - $BASE: #CP and #VC are valid if and only if KVM supports and CPUID has the feature"
-		sed 's/^/# /' "$run/diff"
-		code=1
-	fi
+	_rc=0
+	diff "$run/expected" "$run/table" >"$run/diff" || _rc=$?
+	! grep '# SKIP' "$run/patched.shstk_sev_es/report.ktap" >>"$run/diff" || _rc=1
+	result $_rc "$BASE: #CP and #VC are valid if and only if KVM supports and CPUID has the feature" "$run/diff"
 }
 
 ready build run
 need_patched probe
 with_matrix
 for set in $sets; do
-	# shellcheck disable=SC2046 # one word a parameter
-	image patched "$set" caps.ko $(parameters "$set")
+	caps_image patched "patched.$set" "$set"
 done
 stage BOOT "$ID  KVM with neither, SHSTK, SEV-ES, both" boot_sets
-table >"$run/table"
+tables
+echo "  KVM supports   guest CPUID has   #CP   #VC"
 cat "$run/table"
 echo
 judge

@@ -42,34 +42,27 @@ options() {
 # fuzz_image SEED: its initramfs.
 fuzz_image() {
 	echo "$time_limit fuzz $(options "$1")" >"$run/suite"
-	if [ "${ACCEL:-tcg}" != tcg ]; then
-		image $which "$1"
-	elif [ $(($1 % 2)) -eq 1 ]; then
-		image $which "$1" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
+	_set=none
+	[ $(($1 % 2)) -eq 0 ] || _set=shstk_sev_es
+	if [ "${ACCEL:-tcg}" = tcg ]; then
+		caps_image $which "$which.$1" $_set
 	else
-		image $which "$1" caps.ko kvm_cpu_caps=@kvm_cpu_caps
+		image $which "$which.$1"
 	fi
-}
-
-boot_one() {
-	boot "$which" "$1"
 }
 
 # output SEED: what fuzz printed, and how to replay what it found.
 output() {
-	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${STOCK:+STOCK=1 RELEASE=$STOCK }${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$1/report.ktap"
+	sed -n "s/make fuzz SEED/make fuzz BASE=$BASE ${STOCK:+STOCK=1 RELEASE=$STOCK }${DEBUG:+DEBUG=1 }SEED/; s/^  # \{0,1\}//p" "$run/$which.$1/report.ktap"
 }
 
 # judge SEED: what it printed, and a line of KTAP.
 judge() {
 	echo
 	output "$1"
-	if judge_boot "$run/$1"; then
-		echo "ok - $VARIANT: fuzz seed $1: $(output "$1" | tail -n 1)"
-	else
-		echo "not ok - $VARIANT: fuzz seed $1: $(tail -n 1 "$run/$1/summary"), $(output "$1" | tail -n 1)"
-		code=1
-	fi
+	_dir=$run/$which.$1 _rc=0
+	judge_boot "$_dir" || _rc=$?
+	result $_rc "$VARIANT: fuzz seed $1: $(output "$1" | tail -n 1)" "$_dir/summary"
 }
 
 ready build run
@@ -83,8 +76,8 @@ for seed in $seeds; do
 done
 what="$COUNT VMRUNs, $((COUNT / 10)) KVM_SET_NESTED_STATE"
 [ -z "$CASE" ] || what="case $CASE of seed $SEED"
-# shellcheck disable=SC2086 # one word a guest
-stage FUZZ "$VARIANT  $which, $what" side_by_side boot_one $seeds
+# shellcheck disable=SC2046,SC2086 # one word a guest
+stage FUZZ "$VARIANT  $which, $what" side_by_side boot_one $(printf "$which.%s " $seeds)
 code=0
 for seed in $seeds; do
 	judge "$seed"

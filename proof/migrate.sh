@@ -20,25 +20,13 @@ make_image() {
 	_mode=''
 	[ "$1" = base ] || ! grep -q '^event_inj_mode' "series/$BASE/red" || _mode=' mode'
 	echo "$((120 * slower)) migrate $2$_mode" >"$run/suite"
-	case $2 in
-	none) image "$1" "$1.$2" ;;
-	both) image "$1" "$1.$2" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1 ;;
-	esac
-}
-
-boot_one() {
-	boot "${1%.*}" "$1"
-}
-
-boot_all() {
-	# More than there may be cores: a guest sleeps for half of its time, while RCU lets go of one VM after the other.
-	side_by_side boot_one base.none patched.none base.both patched.both
+	_set=none
+	[ "$2" = none ] || _set=shstk_sev_es
+	caps_image "$1" "$1.$2" $_set
 }
 
 # cases WHICH BOOT: the names of its cases with that result, "ok" or "not ok".
-cases() {
-	sed -n "s/^  $1 [0-9]* migrate\.//p" "$run/$2/report.ktap"
-}
+cases() { sed -n "s/^  $1 [0-9]* migrate\.//p" "$run/$2/report.ktap"; }
 
 # red BOOT: the cases that have to fail in it. A base that is red in KVM_SET_NESTED_STATE refuses no event.
 red() {
@@ -63,16 +51,11 @@ judge() {
 	"1.FAIL: 1 tests, 1 failed, 0 skipped; no splat") _rc=1 ;;
 	*) _rc=2 ;;
 	esac
-	if [ $_rc -eq $((_red > 0)) ] && [ "$_all" -gt 0 ] && diff "$_dir/red" "$_dir/failed" >"$_dir/diff"; then
-		_words='as they have to'
-		[ "$_red" -gt 0 ] || _words='none has to'
-		echo "ok - $BASE: migrate on $1: $_all cases, $_red fail, $_words"
-	else
-		echo "not ok - $BASE: migrate on $1: $_all cases, $_red have to fail"
-		sed -n 's/^</# should have failed:/p; s/^>/# should have passed:/p' "$_dir/diff" 2>/dev/null | head -n 20
-		sed 's/^/# /' "$_dir/summary" | tail -n 20
-		code=1
-	fi
+	_same=0
+	[ "$_all" -gt 0 ] && [ $_rc -eq $((_red > 0)) ] || _same=1
+	diff "$_dir/red" "$_dir/failed" >"$_dir/diff" || _same=1
+	{ sed -n 's/^</should have failed:/p; s/^>/should have passed:/p' "$_dir/diff" | head -n 20; tail -n 20 "$_dir/summary"; } >"$_dir/why"
+	result $_same "$BASE: migrate on $1: $_all cases, $_red fail, as they have to" "$_dir/why"
 }
 
 ready build run
@@ -81,7 +64,9 @@ for which in base patched; do
 	make_image $which none
 	make_image $which both
 done
-stage BOOT "$ID  migrate on base and patched, KVM with neither and both features" boot_all
+# More than there may be cores: a guest sleeps for half of its time, while RCU lets go of one VM after the other.
+stage BOOT "$ID  migrate on base and patched, KVM with neither and both features" \
+	side_by_side boot_one base.none patched.none base.both patched.both
 code=0
 for name in base.none base.both patched.none patched.both; do
 	judge $name

@@ -67,8 +67,8 @@ test_mutant() {
 	by=$(grep -m 1 -o 'static assertion failed.*' "$_log" || :)
 	case $_rc.$by in
 	0.*)
-		image mutant "$1/with" caps.ko kvm_cpu_caps=@kvm_cpu_caps shstk=1 sev_es=1
-		image mutant "$1/without" caps.ko kvm_cpu_caps=@kvm_cpu_caps
+		caps_image mutant "$1/with" shstk_sev_es
+		caps_image mutant "$1/without" none
 		at_most $(($(nproc) - 1))
 		{ boot_mutant "$1" "$3"; judge "$1" "$3" "$_since"; } &
 		jobs="$jobs $!"

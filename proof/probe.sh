@@ -26,22 +26,16 @@ judge() {
 	_v=$(verdict "$1")
 	judge_boot "$run/$1" || :
 	# A probe that says "not checked" is a test that has failed, for the judge of boots; nothing else may be wrong.
-	if [ "${_v%% *}" = "$2" ] && tail -n 1 "$run/$1/summary" | grep -q '^[A-Z]*: 1 tests, .*; no splat$'; then
-		echo "ok - $BASE: probe on $1: ${_v#* }"
-	else
-		echo "not ok - $BASE: probe on $1: exit ${_v%% *}, should be $2; $(tail -n 1 "$run/$1/summary")"
-		code=1
-	fi
-}
-
-boot_one() {
-	boot "$1" "$1"
+	_rc=0
+	[ "${_v%% *}" = "$2" ] && tail -n 1 "$run/$1/summary" | grep -q '^[A-Z]*: 1 tests, .*; no splat$' || _rc=1
+	[ $_rc -eq 0 ] || echo "exit ${_v%% *}, should be $2" >>"$run/$1/summary"
+	result $_rc "$BASE: probe on $1: ${_v#* }" "$run/$1/summary"
 }
 
 lib/deps.sh build
 lock
 if [ "${1:-}" != --boot ]; then
-	make_programs probe >&2 || die 3 "the probe does not build"
+	make_programs probe
 	say PROBE "build/lab/probe: copy it to an AMD host, run it as a user with access to /dev/kvm"
 	exit
 fi

@@ -58,16 +58,13 @@ boot_one() {
 	MEM=3G boot "$1" "$1"
 }
 
-# result WHAT PATTERN FILE [RUNDIR]: the line of one run; that of a guest has no splat.
-result() {
+# judge WHAT PATTERN FILE [RUNDIR]: the line of one run; that of a guest has no splat.
+judge() {
 	[ -z "${4:-}" ] || judge_boot "$4" || :
-	if grep -qE "$2" "$3" && { [ -z "${4:-}" ] || grep -q '; no splat$' "$4/summary"; }; then
-		echo "ok - $BASE: make run_tests $1: $(grep -oE "$2" "$3" | sed 's/^  # | //; s/ *#/,/' | head -n 1)"
-	else
-		tail -n 30 -q "$3" ${4:+"$4/summary"} | sed 's/^/# /'
-		echo "not ok - $BASE: make run_tests $1"
-		code=1
-	fi
+	_rc=0
+	grep -qE "$2" "$3" && { [ -z "${4:-}" ] || grep -q '; no splat$' "$4/summary"; } || _rc=1
+	tail -n 30 -q "$3" ${4:+"$4/summary"} >"$run/why"
+	result $_rc "$BASE: make run_tests $1: $(grep -oE "$2" "$3" | sed 's/^  # | //; s/ *#/,/' | head -n 1)" "$run/why"
 }
 
 ready run fresh
@@ -88,8 +85,8 @@ stage BUILD "make headers && make -C tools/testing/selftests/kvm, in there" buil
 stage RUN "where there is no /dev/kvm" as_user make -C /linux/tools/testing/selftests/kvm run_tests $only
 stage BOOT "$VARIANT  base patched, ${ACCEL:-tcg}" side_by_side boot_one base patched
 _line="selftests: kvm: $test"
-result "without /dev/kvm" "^ok 1 $_line # SKIP" "build/log/$ID-run.log"
-result "without the series" "^  # \| not ok 1 $_line # exit=1" "$run/base/report.ktap" "$run/base"
-result "with the series" "^  # \| ok 1 $_line\$" "$run/patched/report.ktap" "$run/patched"
+judge "without /dev/kvm" "^ok 1 $_line # SKIP" "build/log/$ID-run.log"
+judge "without the series" "^  # \| not ok 1 $_line # exit=1" "$run/base/report.ktap" "$run/base"
+judge "with the series" "^  # \| ok 1 $_line\$" "$run/patched/report.ktap" "$run/patched"
 rm -f "$run/debian.cpio" "$run"/*/initrd
 exit $code

@@ -45,9 +45,7 @@ boot_key() {
 }
 
 # boot_one base|plain|patched|patched-2: one of the boots of this run.
-boot_one() {
-	boot "${1%-2}" "$1" ${TRACE:+lab.trace} ${NOISE:+lab.noise}
-}
+boot_one() { boot "${1%-2}" "$1" ${TRACE:+lab.trace} ${NOISE:+lab.noise}; }
 
 # What is wrong with these is better said now than after the builds.
 for name in ${TEST:-}; do
@@ -60,12 +58,7 @@ export CPU_ALSO="$no_xsave${CPU_ALSO:+,$CPU_ALSO}"
 if [ -n "${shell:-}${DEBUG:-}" ]; then
 	need_patched
 else
-	# To make the tree keeps one core busy.
-	ahead probe
-	make_judge beside "$VARIANT-judge"
-	judge=$!
 	need_both probe
-	joined "$judge" || :
 	with_matrix
 fi
 if [ -n "$KERNEL" ] && [ ! -e "$out/tests/svm_nested_event_inj_test" ]; then

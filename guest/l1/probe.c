@@ -25,7 +25,9 @@
 #define MAX_TRIES	16	/* an event may get lost on its way */
 #define SECONDS		60	/* for a sweep: about 1 s under emulation */
 
-enum path { VMRUN_64BIT, VMRUN_COMPAT, STATE, NR_PATHS };
+enum path { STATE, VMRUN_64BIT, VMRUN_COMPAT, NR_PATHS };
+
+static const char * const path_names[] = { "set_nested_state", "vmrun_64bit", "vmrun_compat" };
 
 enum exit_code { CHECKED = 0, NOT_CHECKED = 1, HARDWARE_ONLY = 3, UNKNOWN = 4 };
 
@@ -204,21 +206,11 @@ static void sweep(struct caps caps)
 /* A line for each path and type that was tried. */
 static void print_for_judge(const char *cpuid)
 {
-	static const struct {
-		const char *name;
-		enum path path;
-	} paths[] = {
-		{ "set_nested_state", STATE }, { "vmrun_64bit", VMRUN_64BIT },
-		{ "vmrun_compat", VMRUN_COMPAT },
-	};
-
-	for (u32 i = 0; i < NR_PATHS; i++) {
-		enum path path = paths[i].path;
-
+	for (enum path path = 0; path < NR_PATHS; path++) {
 		for (u32 type = 0; type < 8; type++) {
 			if (!is_tried(type << EVENT_INJ_TYPE_SHIFT))
 				continue;
-			printf("matrix: %s.%s: type %u:", cpuid, paths[i].name, type);
+			printf("matrix: %s.%s: type %u:", cpuid, path_names[path], type);
 			for (u32 v = 0, end; v < 256; v = end) {
 				enum verdict verdict = verdict_of(path, type, v);
 
@@ -236,18 +228,12 @@ static void print_for_judge(const char *cpuid)
 
 static int matrix_for_judge(void)
 {
-	static const struct {
-		const char *name;
-		struct caps caps;
-	} cpuids[] = {
-		{ "none", { false, false } },	{ "shstk", { true, false } },
-		{ "sev_es", { false, true } },	{ "shstk_sev_es", { true, true } },
-	};
+	static const char * const cpuids[] = { "none", "shstk", "sev_es", "shstk_sev_es" };
 
-	for (u32 i = 0; i < sizeof(cpuids) / sizeof(cpuids[0]); i++) {
+	for (u32 i = 0; i < 4; i++) {
 		exceptions_only = i;
-		sweep(cpuids[i].caps);
-		print_for_judge(cpuids[i].name);
+		sweep((struct caps) { .shstk = i & 1, .sev_es = i & 2 });
+		print_for_judge(cpuids[i]);
 	}
 	return 0;
 }

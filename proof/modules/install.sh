@@ -21,9 +21,7 @@ die() {
 }
 
 # say WORDS: though the terminal may be gone.
-say() {
-	echo "$*" 2>/dev/null || :
-}
+say() { echo "$*" 2>/dev/null || :; }
 
 # why: what of the kernel's settings keeps modules out.
 why() {

@@ -26,6 +26,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+#include "../../kallsyms.h"
 #include "vcpu.h"
 
 #define MAX_TRIES	16	/* an event may get lost on its way */
@@ -664,6 +665,8 @@ int main(int argc, char *argv[])
 	make_events();
 	at_vmrun = address_of("nested_svm_vmrun");
 	at_entry = address_of("svm_prepare_switch_to_guest");
+	if (!at_vmrun || !at_entry)
+		errx(2, "/proc/kallsyms lacks nested_svm_vmrun() or svm_prepare_switch_to_guest()");
 	can_stop = can_stop_at(at_entry);
 	nr_taken_back = can_stop ? nr_events - NR_WITHOUT_V : 0;
 	printf("TAP version 13\n1..%u\n",

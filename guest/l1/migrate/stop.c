@@ -10,8 +10,6 @@
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "vcpu.h"
@@ -22,22 +20,6 @@ static void on_breakpoint(int signal)
 {
 	(void)signal;
 	stopped = 1;
-}
-
-u64 address_of(const char *function)
-{
-	FILE *f = fopen("/proc/kallsyms", "re");
-	unsigned long long address = 0, a;
-	char line[512], name[256];
-
-	while (f && !address && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx %*c %255s", &a, name) == 2 && !strcmp(name, function))
-			address = a;
-	if (f)
-		fclose(f);
-	if (!address)
-		errx(2, "/proc/kallsyms has no address of %s()", function);
-	return address;
 }
 
 static int open_breakpoint(u64 address)

@@ -45,9 +45,8 @@ void restore_memory(void);
 /* KVM_RUN up to what L1 or L2 has to say, with the OUT behind it. */
 enum vm_exit run(struct vm *vm);
 /*
- * A function of KVM; whether KVM_RUN can be stopped there, which takes KPROBES;
+ * Whether KVM_RUN can be stopped at a function of KVM, which takes KPROBES;
  * KVM_RUN up to there, false if it did not come so far.
  */
-u64 address_of(const char *function);
 bool can_stop_at(u64 address);
 bool run_up_to(struct vm *vm, u64 address);
