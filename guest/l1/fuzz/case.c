@@ -7,7 +7,6 @@ u8 bitmaps[4][4096] __attribute__((aligned(4096)));
 u8 empty[4096] __attribute__((aligned(4096)));
 u64 good_arena[NR_PAGES][512];
 struct vmcb good_vmcb[2];
-bool leads_nowhere;
 
 const char * const kind_names[] = { "event", "near", "wild", "no vmcb12" };
 
@@ -148,17 +147,10 @@ static bool root_is_nowhere(u64 root)
 	return root < 4096 || (root >= 1ull << 30 && root < 1ull << 51);
 }
 
-bool cr3_leads_nowhere(u64 cr3)
-{
-	return root_is_nowhere(cr3) || (cr3 & ~0xfffull) == (u64)empty;
-}
-
-/* Makes a root that KVM has trouble with illegal, unless -e asks for it. */
+/* Makes a root that KVM has trouble with illegal. */
 void mend_roots(struct vmcb *vmcb)
 {
-	if (leads_nowhere)
-		return;
-	if (cr3_leads_nowhere(vmcb->save.cr3))
+	if (root_is_nowhere(vmcb->save.cr3) || (vmcb->save.cr3 & ~0xfffull) == (u64)empty)
 		vmcb->save.cr3 |= 1ull << 51;
 	if (root_is_nowhere(vmcb->control.nested_cr3))
 		vmcb->control.nested_cr3 |= 1ull << 51;

@@ -2,11 +2,10 @@
 /*
  * Random vmcb12s for VMRUN, and random states for KVM_SET_NESTED_STATE.
  *
- * Usage: fuzz [-s SEED] [-n VMRUNS] [-k CALLS] [-m] [-e] [-H] [-c CASE|-c sCASE]
+ * Usage: fuzz [-s SEED] [-n VMRUNS] [-k CALLS] [-m] [-H] [-c CASE|-c sCASE]
  *   -m  on VMRUN, what is impossible in L2's mode is invalid, too: #OF and #BR in
  *       64-bit mode, #HV in every
  *   -H  a real CPU may refuse #HV, #VC, #CP, and #OF and #BR in 64-bit mode
- *   -e  with CR3s that lead to nothing, and L2 run with its vmcb12 in no memory
  *   -c  this case alone (s: of KVM_SET_NESTED_STATE), with its fields
  *
  * A case is a function of seed and number. Three kinds: "event" varies EVENTINJ
@@ -22,11 +21,11 @@
  * have as little. What is not covered for that reason: a CR3 or nested CR3 that
  * points to memory that is no page table; addresses in L2's 64 KiB other than
  * the good ones and their neighbours; CPUs' LA57 with other than empty tables;
- * and L1's own state with bases near its code, or an IDT; breakpoints in DR7. A CR3 that leads to
- * nothing is made illegal, as is a nested CR3 that is in no memory, and no L2
- * whose vmcb12 is in no memory is run, unless -e allows it: KVM in 6.12, with
- * the series or not, may go on for ever with such an L2, which only a signal
- * ends, and may warn; 6.1 warns of the nested CR3, with and without the series.
+ * and L1's own state with bases near its code, or an IDT; breakpoints in DR7. A
+ * CR3 that leads to nothing is made illegal, as is a nested CR3 that is in no
+ * memory, and no L2 whose vmcb12 is in no memory is run: KVM in 6.12, with the
+ * series or not, may go on for ever with such an L2, which only a signal ends,
+ * and may warn; 6.1 warns of the nested CR3, with and without the series.
  *
  * Exit: 0 all is well, 1 it is not, 2 an error.
  */
@@ -139,8 +138,6 @@ static bool may_end(u32 end)
 		return end == KVM_EXIT_SHUTDOWN || end == KVM_EXIT_INTERNAL_ERROR;
 	if (current.kind == EVENT)
 		return false;
-	if (end == END_TIMEOUT)
-		return leads_nowhere && cr3_leads_nowhere(current.vmcb.save.cr3);
 	return (end == KVM_EXIT_SHUTDOWN && !shutdown) || end == KVM_EXIT_MMIO ||
 	       end == KVM_EXIT_INTERNAL_ERROR;
 }
@@ -280,14 +277,13 @@ int main(int argc, char *argv[])
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	job.seed = 1;
-	while ((opt = getopt(argc, argv, "s:n:k:c:meH")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:k:c:mH")) != -1) {
 		switch (opt) {
 		case 's': job.seed = strtoull(optarg, NULL, 0); break;
 		case 'n': vmruns = strtoull(optarg, NULL, 0); break;
 		case 'k': states = strtoull(optarg, NULL, 0); break;
 		case 'c': lone = optarg; break;
 		case 'm': job.mode_rule = true; break;
-		case 'e': leads_nowhere = true; break;
 		case 'H': job.hardware = true; break;
 		default: return 2;
 		}

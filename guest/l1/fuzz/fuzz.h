@@ -39,9 +39,6 @@ extern u8 empty[4096];
 #define RFLAGS_VM	(1ull << 17)
 #define SEG_DPL		0x60
 
-/* -e */
-extern bool leads_nowhere;
-
 struct rng {
 	u64 state;
 };
@@ -96,7 +93,6 @@ u64 any_value(struct rng *rng, u64 good, u32 bits);
 u64 any_address(struct rng *rng, u64 good, bool of_l1);
 u64 any_root(struct rng *rng, u64 good);
 u32 any_event(struct rng *rng);
-bool cr3_leads_nowhere(u64 cr3);
 void mend_roots(struct vmcb *vmcb);
 void nested_paging(struct vmcb *vmcb);
 void copy_vmcb(struct vmcb *to, const struct vmcb *from);

@@ -218,7 +218,7 @@ static void state_case(struct vm *vm, u64 nr, struct caps cpuid, bool print)
 	if (!c.run || (!err && !looked_at))
 		return;
 	/* KVM of 6.12 goes on for ever, and warns, if there is no memory for what #VMEXIT has to tell. */
-	if (!leads_nowhere && c.s.nested.hdr.svm.vmcb_pa >= 1ull << 30)
+	if (c.s.nested.hdr.svm.vmcb_pa >= 1ull << 30)
 		return;
 	if (err && c.kind != EVENT && !before)
 		restore_state(vm);
@@ -229,7 +229,7 @@ static void state_case(struct vm *vm, u64 nr, struct caps cpuid, bool print)
 		vm_complete_call(vm);
 		return;
 	}
-	if (end == END_TIMEOUT && !leads_nowhere)
+	if (end == END_TIMEOUT)
 		found_state(TIMEOUT, nr, &c, err);
 	else if (err || c.kind == EVENT)
 		found_state(HARMED, nr, &c, err);
