@@ -21,7 +21,7 @@ part() {
 		echo "not ok - $_what: nothing was checked" | tee -a build/check.part
 	fi
 	grep -E '^(not )?ok ' build/check.part >>"$results"
-	grep -B 60 '^not ok ' build/check.part >>"$failures"
+	grep -B 60 -A 20 '^not ok ' build/check.part >>"$failures"
 	echo "# $_what $(took "$_t")"
 }
 
