@@ -95,7 +95,7 @@ am() {
 	# The hunk as the patch has it names the function.
 	_at=$(echo "$why" | sed -n 's/^patch failed: .*:\([0-9]*\)$/\1/p')
 	[ -z "$_at" ] || why="$why ($(grep -m 1 "^@@ -${_at}[, ]" "$1"))"
-	case $1 in series/older/*) return 1 ;; esac
+	case $1 in */older/*) return 1 ;; esac
 	[ -n "$KERNEL" ] || return 1
 	blobs "$1" || { why="$why; no three-way merge without the files of $PACKAGE $VERSION"; return 1; }
 	am_way "$1" --3way || { why="$why, and in a three-way merge: $(grep -m 1 '^CONFLICT\|^error: ' "$log.one")"; return 1; }
@@ -139,8 +139,8 @@ apply() {
 	fronted=$on
 	for _patch in $(older) $(patches); do
 		if there "$_patch" "$fronted"; then
-			# Not if one of series/older has just done it.
-			case $_patch in series/older/*) ;; *) ! there "$_patch" || say NOTE "$ID  $_patch is passed over: $KERNEL has what it is for" >&2 ;; esac
+			# Not if one in front has just done it.
+			case $_patch in */older/*) ;; *) ! there "$_patch" || say NOTE "$ID  $_patch is passed over: $KERNEL has what it is for" >&2 ;; esac
 			continue
 		fi
 		if grep -q "^+++ b/$kvm_tests/" "$_patch"; then
@@ -149,7 +149,7 @@ apply() {
 		fi
 		if am "$_patch"; then
 			case $_patch in
-			series/older/*)
+			*/older/*)
 				fronted=$(sparse rev-parse HEAD)
 				say NOTE "$ID  $_patch goes in front: $KERNEL lacks it" >&2
 				;;

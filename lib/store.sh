@@ -148,7 +148,9 @@ newest_source() {
 }
 
 # older: what a tree of the user's may lack, one file a line.
-older() { [ -z "$KERNEL" ] || find series/older -name '*.patch' 2>/dev/null | sort; }
+older() {
+	[ -z "$KERNEL" ] || find series/older "series/$BASE/older" -name '*.patch' 2>/dev/null | sort
+}
 
 # patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
 patches() { find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort; }

@@ -36,6 +36,7 @@ fi
 options() {
 	printf '%s ' -s "$1" -n "$count" -k "$calls" ${CASE:+-c "$CASE"}
 	! grep -q '^event_inj_mode' "series/$BASE/red" || printf '%s ' -m
+	grep -q SVM_SELECTOR_DB_MASK "build/src/$ID/arch/x86/kvm/svm/nested.c" || printf '%s ' -l
 	[ "${ACCEL:-tcg}" = tcg ] || printf '%s ' -H
 }
 

@@ -27,6 +27,7 @@ struct vmcb_seg {
 #define SEG_DATA	0xc93
 #define SEG_TSS		0x08b
 #define SEG_L		0x200
+#define SEG_D		0x400
 
 struct vmcb_control {
 	u32 intercept_cr;

@@ -2,10 +2,11 @@
 /*
  * Random vmcb12s for VMRUN, and random states for KVM_SET_NESTED_STATE.
  *
- * Usage: fuzz [-s SEED] [-n VMRUNS] [-k CALLS] [-m] [-H] [-c CASE|-c sCASE]
+ * Usage: fuzz [-s SEED] [-n VMRUNS] [-k CALLS] [-m] [-l] [-H] [-c CASE|-c sCASE]
  *   -m  on VMRUN, what is impossible in L2's mode is invalid, too: #OF and #BR in
  *       64-bit mode, #HV in every
  *   -H  a real CPU may refuse #HV, #VC, #CP, and #OF and #BR in 64-bit mode
+ *   -l  KVM leaves a CS with both L and D to the CPU, as older trees do
  *   -c  this case alone (s: of KVM_SET_NESTED_STATE), with its fields
  *
  * A case is a function of seed and number. Three kinds: "event" varies EVENTINJ
@@ -277,13 +278,14 @@ int main(int argc, char *argv[])
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	job.seed = 1;
-	while ((opt = getopt(argc, argv, "s:n:k:c:mH")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:k:c:mlH")) != -1) {
 		switch (opt) {
 		case 's': job.seed = strtoull(optarg, NULL, 0); break;
 		case 'n': vmruns = strtoull(optarg, NULL, 0); break;
 		case 'k': states = strtoull(optarg, NULL, 0); break;
 		case 'c': lone = optarg; break;
 		case 'm': job.mode_rule = true; break;
+		case 'l': job.cs_left = true; break;
 		case 'H': job.hardware = true; break;
 		default: return 2;
 		}

@@ -122,7 +122,7 @@ extern struct job {
 	u32 phase;		/* of a case: to be run without its event, with it, ran, over */
 	bool again;		/* in the VMRUN that repeats one that was refused late */
 	bool entered;		/* without its event it was let in */
-	bool mode_rule, hardware, lone;
+	bool mode_rule, hardware, cs_left, lone;
 	struct caps caps;	/* the vCPU's: supported and in CPUID */
 	u64 vmruns, good;	/* also says that something goes on */
 	u64 invalid_events, valid_events, lost, inconclusive;

@@ -137,6 +137,7 @@ static u32 run_case(u32 event_inj)
  * only by kernel/caps. CR3 of another mode than long mode, PDPTEs, which it reads
  * where it takes L2 for one with PAE, and the MSR bitmap are looked at by KVM when
  * it has left L1. And who calls segments clean that are not gets the last L2's.
+ * Older trees leave a CS with L and D to the CPU (-l).
  */
 static bool late_has_reason(const struct vmcb *vmcb)
 {
@@ -146,7 +147,9 @@ static bool late_has_reason(const struct vmcb *vmcb)
 	bool paging = save->cr0 & CR0_PG;
 	bool long_mode = (save->efer & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA);
 
-	return save->efer & EFER_LMSLE || (save->cr4 & CR4_CET && job.caps.shstk) ||
+	return (job.cs_left && paging && save->efer & EFER_LME &&
+		(save->cs.attrib & (SEG_L | SEG_D)) == (SEG_L | SEG_D)) ||
+	       save->efer & EFER_LMSLE || (save->cr4 & CR4_CET && job.caps.shstk) ||
 	       control->clean & CLEAN_SEG ||
 	       (!(paging && save->efer & EFER_LME) && save->cr3 >> 51) ||
 	       (paging && save->cr4 & CR4_PAE && !(control->nested_ctl & NESTED_CTL_NP) &&
