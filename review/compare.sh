@@ -60,6 +60,8 @@ show() {
 	for base in $bases; do
 		sed -n "s/^$1	$base	- //p" "$dir/map" >"$dir/reason"
 		sed -n "s/^$1	$base	~ //p" "$dir/map" >"$dir/why"
+		# Of a base that is not here, what was said for it holds for the next one.
+		[ -s "$dir/why" ] || [ -z "${LAB_WITHOUT:-}" ] || sed -n "s/^$1	$LAB_WITHOUT	~ //p" "$dir/map" >"$dir/why"
 		sed -n "s/^$1	$base	\([^-~]\)/\1/p" "$dir/map" >"$dir/subjects"
 		: >"$dir/$1.$base.ids"
 		if [ ! -s "$dir/subjects" ]; then
