@@ -38,7 +38,7 @@ need_xen() {
 # boot_xen: once more what has hung, as one boot of the shipped modules did, idle, of which the cause was not found; and the control.
 boot_xen() {
 	for _which in base patched; do
-		if grep -q '^  # L1 status: timeout' "$run/$_which/report.ktap"; then
+		if grep -q '^  # L1 status: timeout' "$run/$_which/report.ktap" && ! grep -q '^  # refused: ' "$run/$_which/report.ktap"; then
 			say NOTE "$_which: did not come to its end; once more, and this time it counts"
 			stage BOOT "$ID  $_which" side_by_side boot_one "$_which"
 		fi
