@@ -71,6 +71,8 @@ build_kernel() {
 
 # take_modules DIR: those that make kvm-amd, into DIR; irqbypass is one of its own where it is not built in.
 take_modules() {
+	# That of the tree before, which had it as a module, is still there.
+	grep -q '^CONFIG_IRQ_BYPASS_MANAGER=m' "$obj/.config" || rm -f "$obj/virt/lib/irqbypass.ko"
 	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
 		[ ! -f "$obj/$ko" ] || cp "$obj/$ko" "$1/"
 	done
