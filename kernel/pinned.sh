@@ -19,7 +19,7 @@ from_pool() {
 	rm -rf build/pkg/new
 	mkdir -p build/pkg/new
 	for _pool in "$(mirror any-security)|pool/updates/main" "$(mirror any)|pool/main"; do
-		for _source in $(printf '%s\n' linux "linux${PACKAGE#linux-source}" | grep -vx linuxlinux); do
+		for _source in linux "$(echo "$PACKAGE" | sed 's/-source//')"; do
 			[ -n "${_pool%%|*}" ] || continue
 			PATH=$PATH:/usr/lib/apt apt apt-helper download-file "${_pool%%|*}${_pool#*|}/l/$_source/$_name" \
 				"build/pkg/new/$_name" "SHA256:$SHA256" || continue

@@ -67,15 +67,12 @@ events() {
 		}' | sort -k1,1n -k3,3n
 }
 
-# verdict GOOD TEXT [FILE]: a line of KTAP, what explains a failure below it.
+# verdict CODE TEXT [FILE]: result, but code is the worst of all: a boot that did not end counts for more than a failure.
 verdict() {
-	if [ "$1" -eq 0 ]; then
-		echo "ok - $BASE: $2"
-	else
-		echo "not ok - $BASE: $2"
-		[ -z "${3:-}" ] || sed 's/^/# /' "$3"
-		[ "$1" -le "$code" ] || code=$1
-	fi
+	_worst=$code
+	[ "$1" -le "$code" ] || _worst=$1
+	result "$1" "$BASE: $2" "${3:-}"
+	code=$_worst
 }
 
 # note WHICH CASE: what L0 counted.
