@@ -126,6 +126,22 @@ need_patched() {
 # has_own_check: true if the tree checks by itself, without the series.
 has_own_check() { kernel/tree.sh --has arch/x86/kvm/svm/nested.c; }
 
+# red_here: the file with the cases that fail here without the series: $BASE's. For a tree of the user's, those of them that its
+# selftest has, and what the patches that go in front mend besides.
+red_here() {
+	[ -n "$KERNEL" ] || { echo "series/$BASE/red"; return; }
+	{
+		grep -v '^#' "series/$BASE/red" | while read -r _case _skip; do
+			! grep -qrF "(${_case%%.*})" "build/src/$ID/tools/testing/selftests/kvm" --include=svm_nested_event_inj_test.c ||
+				echo "$_case $_skip"
+		done
+		kernel/tree.sh --left | while read -r _p; do
+			sed -n "s/^${_p##*/} //p" "${_p%/*}/red" 2>/dev/null
+		done
+	} | sort -u >"$run/red"
+	echo "$run/red"
+}
+
 # red_in_state: 1 if the base does not check: it is red in KVM_SET_NESTED_STATE, where no CPU has a say; else 0, as for a tree
 # that has a check of its own. The probe's exit code is the same.
 red_in_state() {

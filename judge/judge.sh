@@ -8,7 +8,7 @@ report() {
 	build/lab/report "$@"
 }
 
-# judge_boot RUNDIR: one boot; what there is to say of it goes into RUNDIR/summary, the total last.
+# judge_boot RUNDIR [OTHERDIR]: one boot; what there is to say of it goes into RUNDIR/summary, the total last.
 judge_boot() {
-	report boot "$1" >"$1/summary" 2>&1
+	report boot "$@" >"$1/summary" 2>&1
 }

@@ -458,7 +458,27 @@ static void print_lines(const struct text *t, int first, int last)
 		printf("    | %s\n", t->line[i]);
 }
 
-static void find_splats(struct boot *b)
+/* Times, CPUs, process ids and addresses differ from boot to boot. */
+static bool same_but_digits(const char *a, const char *b)
+{
+	static const char skipped[] = "0123456789 ";
+
+	do {
+		a += strspn(a, skipped);
+		b += strspn(b, skipped);
+	} while (*a && *a++ == *b++);
+	return !*a && !*b;
+}
+
+static bool has_line(const struct text *t, const char *line)
+{
+	for (int i = 0; i < t->nr; i++)
+		if (same_but_digits(t->line[i], line))
+			return true;
+	return false;
+}
+
+static void find_splats(struct boot *b, const struct text *other)
 {
 	struct patterns deny = { 0 }, allow = { 0 };
 	int first = -1;
@@ -476,6 +496,14 @@ static void find_splats(struct boot *b)
 		if (!matches(&deny, b->console.line[i]) ||
 		    matches(&allow, b->console.line[i]))
 			continue;
+		if (has_line(other, b->console.line[i])) {
+			b->own_splats++;
+			if (!strstr(b->console.line[i], "cut here") &&
+			    !strstr(b->console.line[i], "Call Trace"))
+				printf("  %sthe tree's own, on both kernels: %s\n",
+				       b->label, b->console.line[i]);
+			continue;
+		}
 		if (first < 0)
 			first = i;
 		b->splats++;
@@ -540,8 +568,9 @@ static void print_end(const struct boot *b, const char *dir)
 	print_lines(t, t->nr - 15, t->nr - 1);
 }
 
-void read_boot(struct boot *b, const char *label, const char *dir)
+void read_boot(struct boot *b, const char *label, const char *dir, const char *other)
 {
+	struct text others = { 0 };
 	unsigned long tainted;
 
 	memset(b, 0, sizeof(*b));
@@ -554,8 +583,10 @@ void read_boot(struct boot *b, const char *label, const char *dir)
 	if (b->ended && !b->nr_tests)
 		problem(b, "no test was run");
 	check_matrix(b);
-	find_splats(b);
-	if ((tainted & (TAINT_WARN | TAINT_DIE)) && b->scanned && !b->splats)
+	if (other)
+		others = load(other, "console.log");
+	find_splats(b, &others);
+	if ((tainted & (TAINT_WARN | TAINT_DIE)) && b->scanned && !b->splats && !b->own_splats)
 		problem(b, "the kernel is tainted (%lu), but its console shows no splat",
 			tainted);
 	if (b->unfinished)
@@ -599,5 +630,6 @@ void merge_boot(struct boot *b, const struct boot *part)
 		*push(b->sweeps, b->nr_sweeps) = part->sweeps[i];
 	b->problems += part->problems;
 	b->splats += part->splats;
+	b->own_splats += part->own_splats;
 	b->unfinished = b->unfinished ?: part->unfinished;
 }

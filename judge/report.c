@@ -3,15 +3,17 @@
  * The judge: what a boot left behind -> verdict.
  *
  * Reading is in read.c, the verdict matrix in matrix.c.
- * Usage: report boot [-d DENY] [-a ALLOW] RUNDIR
- *        report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR...
+ * Usage: report boot [-d DENY] [-a ALLOW] RUNDIR [OTHERDIR]
+ *        report pair [-d DENY] [-a ALLOW] [-o] [-r RED] BASEDIR PATCHEDDIR...
  *        report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR
  *
  * RUNDIR holds status, console.log and report.ktap, as guest/boot.sh and
  * guest/init.c write them. DENY and ALLOW are lists of extended regular
  * expressions for console lines (judge/splat.deny and judge/splat.allow). RED
  * names the cases of the selftest that must fail without the series. Several
- * PATCHEDDIRs are guests that shared the cases between them.
+ * PATCHEDDIRs are guests that shared the cases between them. With -o, or in
+ * boot with the other kernel's folder, a splat that both log is the tree's own
+ * and no failure.
  *
  * Exit: 0 all is well, 1 a failure, 2 usage, 4 a guest did not finish.
  * A check that cannot work is a failure, never a clean result.
@@ -67,13 +69,19 @@ static void print_test(const struct test *t)
 	print_skips(t);
 }
 
-static int report_boot(const char *dir)
+/* How many splats there were, in words. */
+static const char *splat_word(bool any, bool own)
+{
+	return any ? "kernel splat" : own ? "no splat but the tree's own" : "no splat";
+}
+
+static int report_boot(const char *dir, const char *other)
 {
 	struct boot b;
 	bool good;
 	int bad;
 
-	read_boot(&b, "", dir);
+	read_boot(&b, "", dir, other);
 	for (int i = 0; i < b.nr_tests; i++)
 		print_test(&b.tests[i]);
 	bad = count_tests(&b, FAIL) + count_tests(&b, CRASHED);
@@ -85,7 +93,7 @@ static int report_boot(const char *dir)
 	printf("%s: %d tests, %d failed, %d skipped; %s%s\n",
 	       good ? "PASS" : "FAIL", b.nr_tests, bad, count_tests(&b, SKIP),
 	       !b.scanned ? "not scanned for splats" :
-	       b.splats ? "kernel splat" : "no splat",
+	       splat_word(b.splats, b.own_splats),
 	       b.problems ? "; see the lines with ! above" : "");
 	return good ? EXIT_PASS : EXIT_FAIL;
 }
@@ -286,15 +294,16 @@ static void judge_cases(struct boot *base, struct boot *patched)
 				old->cases[i].name);
 }
 
-static int report_pair(const char *red, char **dirs)
+static int report_pair(const char *red, bool own, char **dirs)
 {
 	struct boot base, patched, part;
 	int different, problems, splats;
 
-	read_boot(&base, "base: ", dirs[0]);
-	read_boot(&patched, "patched: ", dirs[1]);
+	read_boot(&base, "base: ", dirs[0], own ? dirs[1] : NULL);
+	read_boot(&patched, "patched: ", dirs[1], own ? dirs[0] : NULL);
 	for (int i = 2; dirs[i]; i++) {
-		read_boot(&part, format("%s: ", basename(dirs[i])), dirs[i]);
+		read_boot(&part, format("%s: ", basename(dirs[i])), dirs[i],
+			  own ? dirs[0] : NULL);
 		merge_boot(&patched, &part);
 	}
 	sides[0] = find_test(&base, SELFTEST);
@@ -319,8 +328,9 @@ static int report_pair(const char *red, char **dirs)
 		       problems, splats, different);
 		return EXIT_FAIL;
 	}
-	printf("PASS: %d cases fail without the series%s, none with it; other tests the same; no splat\n",
-	       sides[0] ? count(sides[0], FAIL) : 0, red ? " (as listed)" : "");
+	printf("PASS: %d cases fail without the series%s, none with it; other tests the same; %s\n",
+	       sides[0] ? count(sides[0], FAIL) : 0, red ? " (as listed)" : "",
+	       splat_word(false, base.own_splats));
 	return EXIT_PASS;
 }
 
@@ -330,8 +340,8 @@ static int report_debug(const char *plain_dir, const char *debug_dir)
 	struct boot plain, debug;
 	int different, problems, splats;
 
-	read_boot(&plain, "plain: ", plain_dir);
-	read_boot(&debug, "debug: ", debug_dir);
+	read_boot(&plain, "plain: ", plain_dir, NULL);
+	read_boot(&debug, "debug: ", debug_dir, NULL);
 	short_names[0] = long_names[0] = "plain";
 	short_names[1] = long_names[1] = "debug";
 	different = compare_boots(&plain, &debug, true);
@@ -352,8 +362,8 @@ static int report_debug(const char *plain_dir, const char *debug_dir)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: report boot [-d DENY] [-a ALLOW] RUNDIR\n"
-		"       report pair [-d DENY] [-a ALLOW] [-r RED] BASEDIR PATCHEDDIR...\n"
+		"usage: report boot [-d DENY] [-a ALLOW] RUNDIR [OTHERDIR]\n"
+		"       report pair [-d DENY] [-a ALLOW] [-o] [-r RED] BASEDIR PATCHEDDIR...\n"
 		"       report debug [-d DENY] [-a ALLOW] PLAINDIR DEBUGDIR\n");
 	return EXIT_USAGE;
 }
@@ -363,25 +373,29 @@ int main(int argc, char **argv)
 	bool pair = argc > 1 && !strcmp(argv[1], "pair");
 	bool debug = argc > 1 && !strcmp(argv[1], "debug");
 	const char *red = NULL;
-	int opt;
+	bool own = false;
+	int opt, dirs;
 
 	if (!pair && !debug && (argc < 2 || strcmp(argv[1], "boot")))
 		return usage();
 	optind = 2;
-	while ((opt = getopt(argc, argv, pair ? "d:a:r:" : "d:a:")) != -1) {
+	while ((opt = getopt(argc, argv, pair ? "d:a:or:" : "d:a:")) != -1) {
 		if (opt == 'd')
 			deny_file = optarg;
 		else if (opt == 'a')
 			allow_file = optarg;
+		else if (opt == 'o')
+			own = true;
 		else if (opt == 'r')
 			red = optarg;
 		else
 			return usage();
 	}
-	if (pair ? argc - optind < 2 : argc - optind != 1 + debug)
+	dirs = argc - optind;
+	if (pair ? dirs < 2 : debug ? dirs != 2 : dirs < 1 || dirs > 2)
 		return usage();
 	if (debug)
 		return report_debug(argv[optind], argv[optind + 1]);
-	return pair ? report_pair(red, &argv[optind]) :
-		      report_boot(argv[optind]);
+	return pair ? report_pair(red, own, &argv[optind]) :
+		      report_boot(argv[optind], argv[optind + 1]);
 }

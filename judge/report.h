@@ -77,6 +77,7 @@ struct boot {
 	int problems_before;	/* the current test */
 	bool scanned;		/* for splats: the lists and the console are there */
 	int splats;		/* lines that match */
+	int own_splats;		/* lines that match, and that another boot has, too */
 	char *unfinished;	/* why the guest did not finish, or NULL */
 };
 
@@ -105,8 +106,11 @@ int count_tests(const struct boot *b, enum state state);
 struct result *find_case(struct test *t, const char *name);
 struct test *find_test(struct boot *b, const char *name);
 
-/* Reads and checks what a boot left behind; prints what is out of order. */
-void read_boot(struct boot *b, const char *label, const char *dir);
+/*
+ * Reads and checks what a boot left behind; prints what is out of order. Splats
+ * that the boot in other has as well are the kernel's own; other may be NULL.
+ */
+void read_boot(struct boot *b, const char *label, const char *dir, const char *other);
 /* Makes one of two boots that shared the cases of their tests. */
 void merge_boot(struct boot *b, const struct boot *part);
 

@@ -21,10 +21,13 @@ drop_aside() {
 # it says is found. Only a tree of the user's is asked, the packaged base is known to need every patch.
 there() {
 	_n=${1##*/}
-	[ -n "$KERNEL" ] && _signs=$(grep "^${_n%%-*} " "${1%/*}/there" 2>/dev/null) || return 1
-	printf "%s\n" "$_signs" | while read -r _ _path _sign; do
-		store grep -qE -e "$_sign" "${2:-$on}" -- "$_path" || exit 1
-	done
+	[ -n "$KERNEL" ] && _signs=$(grep "^${_n%%-*} " "${1%/*}/there" 2>/dev/null) && has_signs "${2:-$on}" "$_signs"
+}
+
+# unfit PATCH: true if $on is no tree for it: it has not what "there" says behind the patch's number and a minus.
+unfit() {
+	_n=${1##*/}
+	[ -n "$KERNEL" ] && _signs=$(grep -e "^-${_n%%-*} " "${1%/*}/there" 2>/dev/null) && ! has_signs "$on" "$_signs"
 }
 
 # left: the patches that $on needs, one a line.
@@ -141,6 +144,10 @@ apply() {
 		if there "$_patch" "$fronted"; then
 			# Not if one in front has just done it.
 			case $_patch in */older/*) ;; *) ! there "$_patch" || say NOTE "$ID  $_patch is passed over: $KERNEL has what it is for" >&2 ;; esac
+			continue
+		fi
+		if unfit "$_patch"; then
+			say NOTE "$ID  $_patch is passed over: $KERNEL has not what it tests" >&2
 			continue
 		fi
 		if grep -q "^+++ b/$kvm_tests/" "$_patch"; then

@@ -37,7 +37,7 @@ kmake() {
 # fragment: what the configuration is made of.
 fragment() {
 	# shellcheck disable=SC2086 # a list
-	cat $fragments
+	sed "${KERNEL:+$no_werror}" $fragments
 }
 
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # tree.sh - the series as a git work tree, build/tree/$ID: the base and one commit a patch.
-# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE]
+# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE | --left]
 #   --apply     applies the series files to the base anew, or to COMMIT, aside from the tree; prints the commit
 #   --tip       prints the commit that the series files give: as applied before, if neither they nor the base have changed
 #   --has       true if KERNEL has what a patch that touches FILE is for
+#   --left      prints the patches that KERNEL needs, those in front included
 #   --snapshot  prints a commit of what is in the tree now, committed or not
 
 set -eu
@@ -65,7 +66,7 @@ merge_by_hand() {
 	set --
 	for _p in $(older) $(patches); do
 		[ "$_p" != "$_stuck" ] || _yet=yes
-		[ -z "$_yet" ] || there "$_p" "$fronted" || set -- "$@" "$(moved "$PWD/$_p")"
+		[ -z "$_yet" ] || there "$_p" "$fronted" || unfit "$_p" || set -- "$@" "$(moved "$PWD/$_p")"
 	done
 	make_tree "$tree" "$applied"
 	record "$applied"
@@ -138,7 +139,8 @@ case ${1:-}.$# in
 	echo "$applied"
 	;;
 --has.2) passed_over "$2" ;;
+--left.1) left ;;
 --snapshot.1) snapshot ;;
 .0) series_tree ;;
-*) die 2 "usage: kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE]" ;;
+*) die 2 "usage: kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE | --left]" ;;
 esac

@@ -155,6 +155,13 @@ older() {
 # patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
 patches() { find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort; }
 
+# has_signs COMMIT SIGNS: true if all these lines of a file "there" are found in it.
+has_signs() {
+	printf '%s\n' "$2" | while read -r _ _path _sign; do
+		store grep -qE -e "$_sign" "$1" -- "$_path" || exit 1
+	done
+}
+
 # selftests_of COMMIT: the folder below tools/testing/selftests/kvm that has those for x86 there: x86, or x86_64 up to 6.13.
 selftests_of() {
 	if store cat-file -e "$1:tools/testing/selftests/kvm/x86" 2>/dev/null; then

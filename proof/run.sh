@@ -98,9 +98,9 @@ code=0
 case $other in
 base)
 	# A tree that checks by itself fails less, or nothing, without the series.
-	red="series/$BASE/red"
+	red=$(red_here)
 	! has_own_check || red=''
-	report pair ${red:+-r "$red"} "$run/base" "$run"/patched*
+	report pair ${red:+-r "$red"} ${KERNEL:+-o} "$run/base" "$run"/patched*
 	;;
 plain) report debug "$run/plain" "$run/patched" ;;
 esac >"$run/report" || code=$?

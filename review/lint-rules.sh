@@ -27,19 +27,13 @@ numbering() {
 	esac
 }
 
-# has_signs COMMIT: true if all that $dir/there says of the patch is found in it.
-has_signs() {
-	printf '%s\n' "$_signs" | while read -r _ _path _sign; do
-		store grep -qE -e "$_sign" "$1" -- "$_path" || exit 1
-	done
-}
-
-# signs: what $dir/there says of the patch came with it, and not before.
+# signs: what $dir/there says of the patch came with it, and not before; what it wants of a tree is there.
 signs() {
 	_n=$((_n + 1)) _number=${1##*/}
 	_signs=$(grep "^${_number%%-*} " "$dir/there") || { echo "has no line in $dir/there"; return; }
-	has_signs "$tip~$((count - _n))" || echo "its tree has not what $dir/there says of it"
-	! has_signs "$tip~$((count - _n + 1))" || echo "the tree before it has all that $dir/there says of it"
+	has_signs "$tip~$((count - _n))" "$_signs" || echo "its tree has not what $dir/there says of it"
+	! has_signs "$tip~$((count - _n + 1))" "$_signs" || echo "the tree before it has all that $dir/there says of it"
+	! _signs=$(grep -e "^-${_number%%-*} " "$dir/there") || has_signs "$tip" "$_signs" || echo "its tree has not what $dir/there wants for it"
 }
 
 subject() {
