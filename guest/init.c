@@ -20,28 +20,15 @@
  * that nothing but a complete run can write:
  *   # end tests=N failed=N skipped=N tainted=MASK
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include "common.h"
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
-#include <unistd.h>
-#include "kallsyms.h"
-#include "lines.h"
 
 #define TRACING		"/sys/kernel/tracing"
 #define TRACEPOINT	"kvm_nested_vmenter_failed"
@@ -70,8 +57,7 @@ static void restart(void)
 	_exit(1);	/* the end of PID 1 is a panic: QEMU ends, too */
 }
 
-/* An error of init's own: the missing end line tells the host. */
-__attribute__((noreturn, format(printf, 1, 2)))
+/* The missing end line tells the host. */
 static void die(const char *what, ...)
 {
 	int err = errno;
@@ -154,55 +140,6 @@ static bool option(const char *word)
 	return false;
 }
 
-/* Module parameters as they are, but NAME=@SYMBOL becomes NAME=0xADDRESS. */
-static void load_module(const char *path, char *params)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char expanded[LINE_SIZE + 32] = "";
-	char *at = params ? strstr(params, "=@") : NULL;
-	unsigned long address;
-	char *end;
-
-	if (at) {
-		*at++ = '\0';
-		end = at + strcspn(at, " ");
-		if (*end)
-			*end++ = '\0';
-		address = address_of(at + 1);
-		errno = ENOENT;
-		if (!address)
-			die("%s in /proc/kallsyms", at + 1);
-		snprintf(expanded, sizeof(expanded), "%s=%#lx %s", params, address, end);
-		params = expanded;
-	}
-	if (fd < 0 || syscall(SYS_finit_module, fd, params ?: "", 0))
-		die("%s", path);
-	close(fd);
-}
-
-static void load_modules(void)
-{
-	char line[LINE_SIZE], path[LINE_SIZE + 16];
-	FILE *f = fopen("/modules/order", "re");
-
-	if (!f && errno == ENOENT)
-		return;
-	if (!f)
-		die("/modules/order");
-	while (fgets(line, sizeof(line), f)) {
-		char *params = line;
-		char *name;
-
-		line[strcspn(line, "\n")] = '\0';
-		name = strsep(&params, " ");
-		if (!*name || *name == '#')
-			continue;
-		snprintf(path, sizeof(path), "/modules/%s", name);
-		load_module(path, params);
-	}
-	fclose(f);
-}
-
 static bool parse_test(char *line, struct test *t)
 {
 	int argc = 0;
@@ -242,33 +179,19 @@ static void read_suite(void)
 	fclose(f);
 }
 
-/* Completes a last line that has no newline, and closes the stream. */
-static void finish_lines(struct lines *in)
-{
-	if (in->len)
-		in->emit(in->buf);
-	in->len = 0;
-	if (in->fd >= 0)
-		close(in->fd);
-	in->fd = -1;
-}
-
 /*
  * The running test prints KTAP. Its header need not come first: the library of
  * KVM's selftests prints its random seed before main() begins.
  */
 static bool ktap;
 
-/* lab.bail was asked for; a case has failed, what comes is of no interest. */
-static bool may_bail, bailed;
-
-/* lab.noise was asked for. */
-static bool noise;
+/* lab.bail and lab.noise were asked for. */
+static bool may_bail, noise;
 
 static void emit_output(char *line)
 {
 	ktap |= !strcmp(line, "TAP version 13") || !strcmp(line, "KTAP version 1");
-	bailed |= may_bail && ktap && !strncmp(line, "not ok ", 7);
+	given_up |= may_bail && ktap && !strncmp(line, "not ok ", 7);
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?';
@@ -297,32 +220,6 @@ static void report_reasons(void)
 }
 
 static struct lines child_out = { .fd = -1, .emit = emit_output };
-static struct lines trace_out = { .fd = -1, .emit = emit_trace };
-
-static void enable_trace(void)
-{
-	const char *path = TRACING "/events/kvm/" TRACEPOINT "/enable";
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		die("%s", path);
-	close(fd);
-	trace_out.fd = open(TRACING "/trace_pipe",
-			    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (trace_out.fd < 0)
-		die(TRACING "/trace_pipe");
-}
-
-/* EAGAIN, not the end of the stream, is where trace_pipe runs dry. */
-static void drain_trace(void)
-{
-	if (trace_out.fd < 0)
-		return;
-	do
-		errno = 0;
-	while (read_lines(&trace_out) && errno != EAGAIN);
-}
-
 __attribute__((noreturn))
 static void exec_test(struct test *t, int out)
 {
@@ -385,37 +282,6 @@ static pid_t start_test(struct test *t)
 	return pid;
 }
 
-/* Passes output on until the test ends (true), or has to (false). */
-static bool watch_test(pid_t pid, long timeout)
-{
-	int pidfd = syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd fds[] = {
-		{ .fd = pidfd, .events = POLLIN },
-		{ .fd = child_out.fd, .events = POLLIN },
-	};
-	struct timespec end;
-	bool ended = false;
-	long left;
-
-	if (pidfd < 0)
-		die("pidfd_open");
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += timeout;
-	while (!ended && !bailed && (left = ms_until(&end)) > 0) {
-		/* trace_pipe wakes nobody before it is half full: look often. */
-		if (trace_out.fd >= 0 && left > 50)
-			left = 50;
-		if (poll(fds, 2, left) < 0)
-			die("poll");
-		if (fds[1].revents && !read_lines(&child_out))
-			fds[1].fd = -1;
-		drain_trace();
-		ended = fds[0].revents;
-	}
-	close(pidfd);
-	return ended;
-}
-
 /* Kills what the test left behind: for PID 1, -1 is everybody but itself. */
 static int reap_all(pid_t pid)
 {
@@ -439,12 +305,10 @@ static void run_test(int nr, struct test *t)
 	fprintf(stderr, "init: running %s\n", name);
 	fprintf(results, "# running %s\n", name);
 	pid = start_test(t);
-	ended = watch_test(pid, t->timeout);
+	ended = watch(pid, t->timeout, (struct lines *[]) { &child_out }, 1);
 	status = reap_all(pid);
-	while (read_lines(&child_out))
-		;
 	finish_lines(&child_out);
-	drain_trace();
+	read_all(&trace);
 	report_reasons();
 
 	if (ended && WIFEXITED(status) && !WEXITSTATUS(status)) {
@@ -458,7 +322,7 @@ static void run_test(int nr, struct test *t)
 	}
 	failed++;
 	fprintf(results, "not ok %d %s # ", nr, name);
-	if (bailed)
+	if (given_up)
 		fprintf(results, "killed at its first case that failed\n");
 	else if (!ended)
 		fprintf(results, "timeout after %ld s\n", t->timeout);
@@ -477,13 +341,13 @@ static void run_suite(void)
 	read_suite();
 	may_bail = option("lab.bail");
 	noise = option("lab.noise");
-	if (option("lab.trace"))
-		enable_trace();
-	fprintf(results, "KTAP version 1\n1..%d\n", nr_tests);
-	while (nr < nr_tests && !bailed) {
-		run_test(nr + 1, &tests[nr]);
-		nr++;
+	if (option("lab.trace")) {
+		write_file(TRACING "/events/kvm/" TRACEPOINT "/enable", "1");
+		open_trace(TRACING "/trace_pipe");
 	}
+	fprintf(results, "KTAP version 1\n1..%d\n", nr_tests);
+	for (; nr < nr_tests && !given_up; nr++)
+		run_test(nr + 1, &tests[nr]);
 	read_line("/proc/sys/kernel/tainted", tainted, sizeof(tainted));
 	fprintf(results, "# end tests=%d failed=%d skipped=%d tainted=%s\n",
 		nr, failed, skipped, tainted);
@@ -512,7 +376,7 @@ int main(void)
 	mount_filesystems();
 	open_console();
 	read_line("/proc/cmdline", cmdline, sizeof(cmdline));
-	load_modules();
+	load_modules("/modules/order");
 	if (option("lab.shell")) {
 		run_shell();
 	} else {

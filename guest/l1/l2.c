@@ -111,19 +111,6 @@ enum verdict l1_verdict(const struct vmcb *vmcb, u32 event_inj)
 	return vmcb->save.rip == L2_ENTRY ? LOST : WRONG;
 }
 
-const char *exception_name(u8 vector)
-{
-	static const char * const names[32] = {
-		[0] = "#DE", [1] = "#DB", [3] = "#BP", [4] = "#OF", [5] = "#BR",
-		[6] = "#UD", [7] = "#NM", [8] = "#DF", [10] = "#TS", [11] = "#NP",
-		[12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
-		[18] = "#MC", [19] = "#XM", [21] = "#CP", [28] = "#HV", [29] = "#VC",
-		[30] = "#SX",
-	};
-
-	return vector < 32 ? names[vector] : NULL;
-}
-
 const char *event_inj_broken_rule(u32 event_inj, struct caps caps)
 {
 	u8 vector = event_inj & EVENT_INJ_VECTOR;

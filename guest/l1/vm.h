@@ -11,6 +11,7 @@
 #include <err.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
+#include "../exceptions.h"
 #include "vmcb.h"
 
 #define CPUID_SVM	(1u << 2)	/* leaf 80000001h, ECX */
@@ -177,8 +178,5 @@ enum verdict l1_verdict(const struct vmcb *vmcb, u32 event_inj);
 const char *event_inj_broken_rule(u32 event_inj, struct caps caps);
 /* Whether L2's mode makes it impossible: #OF and #BR do not exist in 64-bit mode, nor #HV in any. */
 bool event_inj_impossible(u32 event_inj, bool in_64bit);
-
-/* "#GP" for 13; NULL if the vector has no exception. */
-const char *exception_name(u8 vector);
 
 #endif

@@ -29,33 +29,22 @@
  *   # LN status: STATUS	as in guest/boot.sh's file status
  *   # LN reached: WHAT	how far it got
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
+#include "../common.h"
 #include <glob.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "../lines.h"
+#include "../exceptions.h"
 #include "disk.h"
 
 #define INSTANCE	"/sys/kernel/tracing/instances/nested"
+#define EVENTS		INSTANCE "/events/kvm/"
 #define BUFFER_KIB	"8192"	/* of trace: some 100,000 events between two looks */
 #define DISK		"/tmp/disk"
 #define EVTINJ_VALID	"0x80000000"
 #define NR_TYPES	8
 #define NR_VECTORS	256
-#define NR_EXCEPTIONS	32
 #define NAME_SIZE	128
 
 static unsigned long events[NR_TYPES][NR_VECTORS];
@@ -71,9 +60,16 @@ static bool ended;			/* the guest reported to the end */
 static unsigned long guest_failed, guest_tests, tainted;
 static int qmp = -1;
 
-static void die(const char *what)
+static void die(const char *what, ...)
 {
-	printf("Bail out! L%s: %s: %s\n", level, what, strerror(errno));
+	int err = errno;
+	va_list ap;
+
+	printf("Bail out! L%s: ", level);
+	va_start(ap, what);
+	vprintf(what, ap);
+	va_end(ap);
+	printf(": %s\n", strerror(err));
 	exit(1);
 }
 
@@ -97,13 +93,9 @@ static void emit_console(char *line)
 	printf("# L%s console: %s\n", level, line);
 }
 
-static void inject_nmi(void)
+static bool ask_qemu(const char *command)
 {
-	static const char command[] = "{\"execute\": \"inject-nmi\"}\n";
-
-	if (write(qmp, command, sizeof(command) - 1) < 0)
-		printf("# L%s qemu: cannot be asked for an NMI: %s\n", level,
-		       strerror(errno));
+	return dprintf(qmp, "{\"execute\": \"%s\"}\n", command) > 0;
 }
 
 static void emit_report(char *line)
@@ -114,7 +106,9 @@ static void emit_report(char *line)
 
 	printf("# L%s report: %s\n", level, line);
 	if (!strcmp(line, "  # please: nmi")) {
-		inject_nmi();
+		if (!ask_qemu("inject-nmi"))
+			printf("# L%s qemu: cannot be asked for an NMI: %s\n", level,
+			       strerror(errno));
 	} else if (inner && sscanf(line, "  # L%7s", who) == 1) {
 		reach(who, inner + strlen(" reached: "));
 	} else if (!strncmp(line, "# running ", 10)) {
@@ -149,13 +143,7 @@ static void emit_qemu(char *line)
 		snprintf(stopped, sizeof(stopped), "%s", line);
 	else if (strstr(line, "\"event\": \"STOP\"") && !*stopped)
 		strcpy(stopped, "QEMU stopped its guest");
-}
-
-static void read_all(struct lines *in)
-{
-	do {
-		errno = 0;
-	} while (read_lines(in) && errno != EAGAIN);
+	given_up = *stopped;
 }
 
 static struct lines console = { .emit = emit_console };
@@ -163,15 +151,6 @@ static struct lines report = { .emit = emit_report };
 static struct lines messages = { .emit = emit_qemu };
 
 /* ---- the trace ---- */
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die(path);
-	close(fd);
-}
 
 /* EVENTINJ: bits 7:0 are the vector, 10:8 the type. The filter asks for V. */
 static void emit_trace(char *line)
@@ -193,31 +172,20 @@ static void emit_trace(char *line)
 	}
 }
 
-static struct lines trace = { .fd = -1, .emit = emit_trace };
-
 /* An instance of its own: lab.trace may read the main buffer. */
 static void start_trace(void)
 {
-	/* Its name in 6.1, and since then. */
-	static const char * const vmenter[] = {
-		INSTANCE "/events/kvm/kvm_nested_vmrun/",
-		INSTANCE "/events/kvm/kvm_nested_vmenter/",
-	};
-	char path[NAME_SIZE];
-	const char *dir;
+	bool old;	/* 6.1 has another name */
 
 	if (mkdir(INSTANCE, 0755) && errno != EEXIST)
 		die(INSTANCE);
-	dir = vmenter[access(vmenter[0], F_OK) != 0];
+	old = !access(EVENTS "kvm_nested_vmrun", F_OK);
 	write_file(INSTANCE "/buffer_size_kb", BUFFER_KIB);
-	snprintf(path, sizeof(path), "%sfilter", dir);
-	write_file(path, "event_inj & " EVTINJ_VALID);
-	snprintf(path, sizeof(path), "%senable", dir);
-	write_file(path, "1");
-	write_file(INSTANCE "/events/kvm/kvm_nested_vmenter_failed/enable", "1");
-	trace.fd = open(INSTANCE "/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (trace.fd < 0)
-		die(INSTANCE "/trace_pipe");
+	write_file(old ? EVENTS "kvm_nested_vmrun/filter" : EVENTS "kvm_nested_vmenter/filter",
+		   "event_inj & " EVTINJ_VALID);
+	write_file(old ? EVENTS "kvm_nested_vmrun/enable" : EVENTS "kvm_nested_vmenter/enable", "1");
+	write_file(EVENTS "kvm_nested_vmenter_failed/enable", "1");
+	open_trace(INSTANCE "/trace_pipe");
 }
 
 /* What no reader ever saw, by the buffers' own account. */
@@ -244,23 +212,6 @@ static unsigned long overruns(void)
 	return sum;
 }
 
-static const char *mnemonic(int type, int vector)
-{
-	static const char * const exceptions[NR_EXCEPTIONS] = {
-		[0] = "#DE", [1] = "#DB", [3] = "#BP", [4] = "#OF", [5] = "#BR",
-		[6] = "#UD", [7] = "#NM", [8] = "#DF", [10] = "#TS", [11] = "#NP",
-		[12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF",
-		[17] = "#AC", [18] = "#MC", [19] = "#XM", [21] = "#CP",
-		[28] = "#HV", [29] = "#VC", [30] = "#SX",
-	};
-
-	if (type == 2)
-		return "NMI";
-	if (type != 3 || vector >= NR_EXCEPTIONS || !exceptions[vector])
-		return "-";
-	return exceptions[vector];
-}
-
 /* Gives the number of events of a type. */
 static unsigned long report_events(int type)
 {
@@ -269,7 +220,8 @@ static unsigned long report_events(int type)
 	for (int v = 0; v < NR_VECTORS; v++) {
 		if (events[type][v])
 			printf("# injected: %d %d %s %lu\n", type, v,
-			       mnemonic(type, v), events[type][v]);
+			       type == 2 ? "NMI" : type == 3 ? exception_name(v) ?: "-" : "-",
+			       events[type][v]);
 		sum += events[type][v];
 	}
 	return sum;
@@ -298,24 +250,6 @@ static void wait_for_tsc(void)
 		nanosleep(&pause, NULL);
 	}
 	printf("# L%ld clocksource: %s", strtol(level, NULL, 10) - 1, name);
-}
-
-static void load_modules(void)
-{
-	char line[NAME_SIZE], path[2 * NAME_SIZE];
-	FILE *f = fopen("/modules/late", "re");
-	int fd;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(path, sizeof(path), "/modules/%s", line);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-			die(path);
-		close(fd);
-	}
-	if (f)
-		fclose(f);
 }
 
 static void make_disk(void)
@@ -418,7 +352,6 @@ static void exec_qemu(int in, int out, int serial0, int serial1)
 
 static pid_t start_qemu(void)
 {
-	static const char hello[] = "{\"execute\": \"qmp_capabilities\"}\n";
 	int in[2], out[2], serial0[2], serial1[2];
 	pid_t pid;
 
@@ -439,51 +372,9 @@ static pid_t start_qemu(void)
 	report.fd = serial1[0];
 	messages.fd = out[0];
 	qmp = in[1];
-	if (write(qmp, hello, sizeof(hello) - 1) < 0)
+	if (!ask_qemu("qmp_capabilities"))
 		die("QEMU's monitor");
 	return pid;
-}
-
-/* What is in the trace happened before what is in the report. */
-static void read_streams(void)
-{
-	if (trace.fd >= 0)
-		read_all(&trace);
-	read_lines(&messages);
-	read_lines(&console);
-	read_lines(&report);
-}
-
-/* Passes the guest's lines on until QEMU ends (true) or is of no use any more. */
-static bool watch(pid_t pid)
-{
-	int pidfd = syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd fds[] = {
-		{ .fd = pidfd, .events = POLLIN },
-		{ .fd = messages.fd, .events = POLLIN },
-		{ .fd = console.fd, .events = POLLIN },
-		{ .fd = report.fd, .events = POLLIN },
-	};
-	struct timespec end;
-	long left;
-
-	if (pidfd < 0)
-		die("pidfd_open");
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
-	while ((left = ms_until(&end)) > 0 && !*stopped) {
-		/* trace_pipe wakes nobody before it is half full: look often. */
-		if (poll(fds, 4, left > 50 ? 50 : left) < 0)
-			die("poll");
-		/* A stream at its end would wake poll for ever. */
-		for (int i = 1; i < 4; i++)
-			if ((fds[i].revents & (POLLIN | POLLHUP)) == POLLHUP)
-				fds[i].fd = -1;
-		read_streams();
-		if (fds[0].revents)
-			return true;
-	}
-	return false;
 }
 
 static void run_guest(void)
@@ -498,17 +389,13 @@ static void run_guest(void)
 	for (int i = 0; i < 3; i++)
 		if (fcntl(all[i]->fd, F_SETFL, O_NONBLOCK))
 			die("fcntl");
-	in_time = watch(pid);
+	in_time = watch(pid, seconds, all, 3);
 	if (!in_time)
 		kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	for (int i = 0; i < 3; i++) {
-		read_all(all[i]);
-		if (all[i]->len)
-			all[i]->emit(all[i]->buf);
-	}
-	if (trace.fd >= 0)
-		read_all(&trace);
+	for (int i = 0; i < 3; i++)
+		finish_lines(all[i]);
+	read_all(&trace);
 
 	if (in_time && WIFEXITED(status))
 		printf("# L%s status: exit %d\n", level, WEXITSTATUS(status));
@@ -575,28 +462,21 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	printf("KTAP version 1\n");
 	while ((opt = getopt(argc, argv, "n:t:m:c:adTx")) != -1) {
-		if (opt == 'n')
-			level = optarg;
-		else if (opt == 't')
-			seconds = strtol(optarg, NULL, 10);
-		else if (opt == 'm')
-			memory = optarg;
-		else if (opt == 'c')
-			cpu = optarg;
-		else if (opt == 'a')
-			with_acpi = true;
-		else if (opt == 'd')
-			with_disk = true;
-		else if (opt == 'T')
-			with_trace = true;
-		else if (opt == 'x')
-			with_xen = true;
-		else
-			return 2;
+		switch (opt) {
+		case 'n': level = optarg; break;
+		case 't': seconds = strtol(optarg, NULL, 10); break;
+		case 'm': memory = optarg; break;
+		case 'c': cpu = optarg; break;
+		case 'a': with_acpi = true; break;
+		case 'd': with_disk = true; break;
+		case 'T': with_trace = true; break;
+		case 'x': with_xen = true; break;
+		default: return 2;
+		}
 	}
 	printf("1..%d\n", 2 + with_disk + 3 * with_trace);
 	wait_for_tsc();
-	load_modules();
+	load_modules("/modules/late");
 	if (with_xen)
 		console.emit = emit_xen;
 	if (with_disk)
