@@ -107,15 +107,11 @@ static bool changed(const char *variant, int type, int vector)
 	return false;
 }
 
-static const char *separator(int column)
-{
-	return !column ? "" : column == nr_paths ? " | " : " ";
-}
-
 /* The last one is not filled up. */
-static int column_width(int column)
+static void print_cell(int column, const char *text)
 {
-	return column == 2 * nr_paths - 1 ? 0 : width;
+	printf("%s%-*s", !column ? "" : column == nr_paths ? " | " : " ",
+	       column == 2 * nr_paths - 1 ? 0 : width, text);
 }
 
 static void print_row(const char *variant, int type, int first, int last)
@@ -131,21 +127,18 @@ static void print_row(const char *variant, int type, int first, int last)
 	printf("%c %-12s%-8s", changed(variant, type, first) ? '*' : ' ',
 	       type_names[type], vectors);
 	for (int c = 0; c < 2 * nr_paths; c++)
-		printf("%s%-*s", separator(c), column_width(c),
-		       cell(variant, c, type, first) ?: "-");
+		print_cell(c, cell(variant, c, type, first) ?: "-");
 	putchar('\n');
 	free(vectors);
 }
 
-static void print_heading(const char *title)
+static void print_heading(const char *variant, const char *reference)
 {
-	int side = nr_paths * (width + 1);
-
-	printf("\n%s\n  %-20s%-*s| %s\n  %-12s%-8s", title, "", side,
-	       "without the series", "with it", "type", "vector");
+	printf("\nVerdicts, %s%s%s:\n  %-20s%-*s| %s\n  %-12s%-8s", variant,
+	       reference ? ", where not as " : "", reference ?: "", "",
+	       nr_paths * (width + 1), "without the series", "with it", "type", "vector");
 	for (int c = 0; c < 2 * nr_paths; c++)
-		printf("%s%-*s", separator(c), column_width(c),
-		       heading(paths[c % nr_paths]));
+		print_cell(c, heading(paths[c % nr_paths]));
 	putchar('\n');
 }
 
@@ -163,19 +156,11 @@ static void print_matrix(const char *variant, const char *reference)
 			       same_rows(variant, type, first, last + 1) &&
 			       same_rows(reference, type, first, last + 1))
 				last++;
-			if (reference && !differs_from(variant, reference,
-						       type, first))
+			if (reference && !differs_from(variant, reference, type, first))
 				continue;
-			if (!headed) {
-				char *title = format(reference ?
-						     "Verdicts, %s, where not as %s:" :
-						     "Verdicts, %s:",
-						     variant, reference);
-
-				print_heading(title);
-				free(title);
-				headed = true;
-			}
+			if (!headed)
+				print_heading(variant, reference);
+			headed = true;
 			print_row(variant, type, first, last);
 		}
 	}

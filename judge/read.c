@@ -3,7 +3,7 @@
 #include "report.h"
 #include <regex.h>
 
-const char * const state_names[] = { "crashed", "ok", "not ok", "skip" };
+const char * const state_names[] = { "crashed", "not ok", "ok", "skip" };
 
 const char *deny_file = "judge/splat.deny";
 const char *allow_file = "judge/splat.allow";
@@ -124,28 +124,21 @@ static bool parse_ranges(const char *s, const char *word[NR_VECTORS])
 /* "none.vmrun_64bit: type 3: RANGES" */
 static bool parse_matrix(struct boot *b, const char *s)
 {
-	const char *dot = strchr(s, '.'), *colon = strchr(s, ':');
 	char *variant, *path;
 	struct sweep *sweep;
 	unsigned int type;
+	int len = 0;
 
-	if (!dot || !colon || dot > colon ||
-	    !after(colon, ": type ") || !isdigit((unsigned char)colon[7]) ||
-	    colon[8] != ':' || colon[9] != ' ')
+	if (sscanf(s, "%m[^.:].%m[^:]: type %1u: %n", &variant, &path, &type, &len) != 3 ||
+	    !len || type >= NR_TYPES)
 		return false;
-	type = colon[7] - '0';
-	if (type >= NR_TYPES)
-		return false;
-	variant = format("%.*s", (int)(dot - s), s);
-	path = format("%.*s", (int)(colon - dot - 1), dot + 1);
 	sweep = find_sweep(b, variant, path);
 	if (!sweep) {
 		sweep = push(b->sweeps, b->nr_sweeps);
 		sweep->variant = variant;
 		sweep->path = path;
 	}
-	return !sweep->word[type][0] &&
-	       parse_ranges(colon + 10, sweep->word[type]);
+	return !sweep->word[type][0] && parse_ranges(s + len, sweep->word[type]);
 }
 
 /* ---- KTAP ---- */
@@ -201,7 +194,7 @@ int count(const struct test *t, enum state state)
 	return n;
 }
 
-struct result *find_case(struct test *t, const char *name)
+struct result *find_case(const struct test *t, const char *name)
 {
 	for (int i = 0; t && i < t->nr_cases; i++)
 		if (!strcmp(t->cases[i].name, name))
@@ -233,12 +226,6 @@ static void add_case(struct boot *b, struct test *t, struct result r, long nr)
 	*push(t->cases, t->nr_cases) = r;
 }
 
-/* KVM's tests put a dash before the reason. */
-static char *skip_reason(const char *text)
-{
-	return format("%s", text + strspn(text, "- "));
-}
-
 /* One line of a test's own output, its indentation of two taken away. */
 static void parse_nested(struct boot *b, struct test *t, const char *line)
 {
@@ -254,7 +241,7 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 				t->own.name, text);
 		text = after(s, "1..0 # SKIP ");
 		if (text)
-			t->skip_reason = skip_reason(text);
+			t->skip_reason = text;
 		text = after(s, "RUN ");
 		end = text ? strstr(text, " ...") : NULL;
 		if (end) {
@@ -276,7 +263,7 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 		t->plan = nr;
 		text = strstr(s, "# SKIP ");
 		if (text)
-			t->skip_reason = skip_reason(text + strlen("# SKIP "));
+			t->skip_reason = text + strlen("# SKIP ");
 	} else if (parse_result(s, &r, &nr)) {
 		add_case(b, t, r, nr);
 	}
@@ -328,8 +315,9 @@ static void end_test(struct boot *b, struct result r, long nr)
 			r.name);
 		return;
 	}
+	/* KVM's tests put a dash before the reason. */
 	if (r.state == SKIP && t->skip_reason)
-		r.note = t->skip_reason;
+		r.note = format("%s", t->skip_reason + strspn(t->skip_reason, "- "));
 	t->own = r;
 	b->current = NULL;
 	check_test(b, t);
@@ -345,33 +333,27 @@ int count_tests(const struct boot *b, enum state state)
 	return n;
 }
 
-/* Gives the taint mask. */
-static unsigned long check_end(struct boot *b, const char *line)
+static void check_end(struct boot *b, const char *line)
 {
 	long tests, failed, skipped;
-	unsigned long tainted;
 
 	if (sscanf(line, "# end tests=%ld failed=%ld skipped=%ld tainted=%lu",
-		   &tests, &failed, &skipped, &tainted) != 4) {
+		   &tests, &failed, &skipped, &b->tainted) != 4) {
 		problem(b, "malformed end line: %s", line);
-		return 0;
+		return;
 	}
 	b->ended = true;
 	if (b->plan != b->nr_results)
-		problem(b, "planned %ld tests, but %d have a result", b->plan,
-			b->nr_results);
+		problem(b, "planned %ld tests, but %d have a result", b->plan, b->nr_results);
 	if (tests != b->nr_tests || failed != count_tests(b, FAIL) ||
 	    skipped != count_tests(b, SKIP))
 		problem(b, "the end line says tests=%ld failed=%ld skipped=%ld, counted were %d, %d, %d",
 			tests, failed, skipped, b->nr_tests,
 			count_tests(b, FAIL), count_tests(b, SKIP));
-	return tainted;
 }
 
-/* Gives the taint mask, 0 where the guest did not get to it. */
-static unsigned long parse_ktap(struct boot *b)
+static void parse_ktap(struct boot *b)
 {
-	unsigned long tainted = 0;
 	struct result r;
 	long nr;
 
@@ -391,7 +373,7 @@ static unsigned long parse_ktap(struct boot *b)
 		else if ((name = after(s, "# running ")))
 			begin_test(b, name);
 		else if (after(s, "# end "))
-			tainted = check_end(b, s);
+			check_end(b, s);
 		else if (*s == '#' || (b->plan < 0 && parse_plan(s, &b->plan)))
 			continue;
 		else if (parse_result(s, &r, &nr))
@@ -400,7 +382,6 @@ static unsigned long parse_ktap(struct boot *b)
 			problem(b, "line %d of the results is not KTAP: %.100s",
 				i + 1, s);
 	}
-	return tainted;
 }
 
 /* ---- splats ---- */
@@ -571,14 +552,13 @@ static void print_end(const struct boot *b, const char *dir)
 void read_boot(struct boot *b, const char *label, const char *dir, const char *other)
 {
 	struct text others = { 0 };
-	unsigned long tainted;
 
 	memset(b, 0, sizeof(*b));
 	b->label = label;
 	b->plan = -1;
 	b->console = load(dir, "console.log");
 	b->ktap = load(dir, "report.ktap");
-	tainted = parse_ktap(b);
+	parse_ktap(b);
 	b->unfinished = judge_status(b, dir);
 	if (b->ended && !b->nr_tests)
 		problem(b, "no test was run");
@@ -586,23 +566,14 @@ void read_boot(struct boot *b, const char *label, const char *dir, const char *o
 	if (other)
 		others = load(other, "console.log");
 	find_splats(b, &others);
-	if ((tainted & (TAINT_WARN | TAINT_DIE)) && b->scanned && !b->splats && !b->own_splats)
+	if ((b->tainted & (TAINT_WARN | TAINT_DIE)) && b->scanned && !b->splats && !b->own_splats)
 		problem(b, "the kernel is tainted (%lu), but its console shows no splat",
-			tainted);
+			b->tainted);
 	if (b->unfinished)
 		print_end(b, dir);
 }
+
 /* ---- one kernel in several boots ---- */
-
-/* The worse one of two results; skipped is what was skipped everywhere. */
-static bool is_worse(enum state a, enum state b)
-{
-	static const int badness[NR_STATES] = {
-		[SKIP] = 0, [PASS] = 1, [FAIL] = 2, [CRASHED] = 3,
-	};
-
-	return badness[a] > badness[b];
-}
 
 static void merge_test(struct boot *b, struct test *t, const struct test *part)
 {
@@ -612,7 +583,8 @@ static void merge_test(struct boot *b, struct test *t, const struct test *part)
 				part->cases[i].name);
 		*push(t->cases, t->nr_cases) = part->cases[i];
 	}
-	if (is_worse(part->own.state, t->own.state))
+	/* The worse one of two results; skipped is what was skipped everywhere. */
+	if (part->own.state < t->own.state)
 		t->own = part->own;
 }
 

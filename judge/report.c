@@ -55,7 +55,7 @@ static void print_skips(const struct test *t)
 
 static void print_test(const struct test *t)
 {
-	static const char * const words[] = { "CRASHED", "PASS", "FAIL", "SKIP" };
+	static const char * const words[] = { "CRASHED", "FAIL", "PASS", "SKIP" };
 
 	printf("  %-7s %s", words[t->broken ? FAIL : t->own.state], t->own.name);
 	if (*t->own.note)
@@ -97,6 +97,7 @@ static int report_boot(const char *dir, const char *other)
 	       b.problems ? "; see the lines with ! above" : "");
 	return good ? EXIT_PASS : EXIT_FAIL;
 }
+
 static void print_selftest(void)
 {
 	printf("\n%s\n", SELFTEST);
@@ -164,13 +165,10 @@ static void judge_red(struct boot *base, struct boot *patched, const char *file)
 			old->plan, old->nr_cases);
 }
 
-/* Without the matrix, there is nothing to look at. */
-static void judge_probe(struct boot *b)
+static void judge_own(struct boot *b, const struct test *t)
 {
-	struct test *t = find_test(b, PROBE);
-
-	if (t && t->own.state != PASS)
-		problem(b, "%s: %s (%s)", PROBE, state_names[t->own.state], t->own.note);
+	if (t->own.state != PASS)
+		problem(b, "%s: %s (%s)", t->own.name, state_names[t->own.state], t->own.note);
 }
 
 static void judge_green(struct boot *b)
@@ -181,10 +179,8 @@ static void judge_green(struct boot *b)
 		problem(b, "%s did not run", SELFTEST);
 		return;
 	}
-	if (t->own.state != PASS)
-		problem(b, "%s: %s (%s)", SELFTEST, state_names[t->own.state],
-			t->own.note);
-	else if (!count(t, PASS))
+	judge_own(b, t);
+	if (t->own.state == PASS && !count(t, PASS))
 		problem(b, "%s: no case passed", SELFTEST);
 	for (int i = 0; i < t->nr_cases; i++) {
 		const struct result *r = &t->cases[i];
@@ -193,6 +189,15 @@ static void judge_green(struct boot *b)
 			problem(b, "case %s failed%s%s", r->name,
 				r->said ? ": " : "", r->said ?: "");
 	}
+}
+
+/* Without the matrix, there is nothing to look at. */
+static void judge_probe(struct boot *b)
+{
+	struct test *t = find_test(b, PROBE);
+
+	if (t)
+		judge_own(b, t);
 }
 
 /* One line of the table; a case is shown only where it differs. */
@@ -218,7 +223,7 @@ static int compare(const struct result *a, const struct result *b, bool is_case)
 	return !same;
 }
 
-static int compare_tests(struct test *a, struct test *b)
+static int compare_tests(const struct test *a, const struct test *b)
 {
 	int different = compare(a ? &a->own : NULL, b ? &b->own : NULL, false);
 
@@ -237,34 +242,26 @@ static bool is_other(const struct test *t, bool all)
 	return all || (strcmp(t->own.name, SELFTEST) && strcmp(t->own.name, PROBE));
 }
 
-static bool has_others(const struct boot *b, bool all)
-{
-	for (int i = 0; i < b->nr_tests; i++)
-		if (is_other(&b->tests[i], all))
-			return true;
-	return false;
-}
-
 /* All tests, or all others; gives the number of differences. */
 static int compare_boots(struct boot *base, struct boot *patched, bool all)
 {
+	struct boot *boots[2] = { base, patched };
 	int different = 0;
+	bool headed = false;
 
-	if (!has_others(base, all) && !has_others(patched, all))
-		return 0;
-	printf("\n  %-40s%-10s%s\n", all ? "tests" : "other tests",
-	       short_names[0], short_names[1]);
-	for (int i = 0; i < base->nr_tests; i++) {
-		struct test *t = &base->tests[i];
+	for (int side = 0; side < 2; side++) {
+		for (int i = 0; i < boots[side]->nr_tests; i++) {
+			const struct test *t = &boots[side]->tests[i];
+			struct test *other = find_test(boots[!side], t->own.name);
 
-		if (is_other(t, all))
-			different += compare_tests(t, find_test(patched, t->own.name));
-	}
-	for (int i = 0; i < patched->nr_tests; i++) {
-		struct test *t = &patched->tests[i];
-
-		if (is_other(t, all) && !find_test(base, t->own.name))
-			different += compare_tests(NULL, t);
+			if (!is_other(t, all) || (side && other))
+				continue;
+			if (!headed)
+				printf("\n  %-40s%-10s%s\n", all ? "tests" : "other tests",
+				       short_names[0], short_names[1]);
+			headed = true;
+			different += side ? compare_tests(NULL, t) : compare_tests(t, other);
+		}
 	}
 	return different;
 }

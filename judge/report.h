@@ -23,8 +23,8 @@
 
 enum { EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_UNFINISHED = 4 };
 
-/* A result starts life as CRASHED and must earn another state. */
-enum state { CRASHED, PASS, FAIL, SKIP, NR_STATES };
+/* From bad to good. A result starts life as CRASHED and must earn another state. */
+enum state { CRASHED, FAIL, PASS, SKIP };
 
 extern const char * const state_names[];
 
@@ -47,7 +47,7 @@ struct test {
 	struct result *cases;
 	int nr_cases;
 	long plan;		/* of its cases, -1 without one */
-	char *skip_reason;	/* from its plan: "1..0 # SKIP REASON" */
+	const char *skip_reason;	/* from its plan: "1..0 # SKIP REASON" */
 	bool nested;		/* prints KTAP */
 	bool deep_fail;		/* a "not ok" below its cases */
 	bool broken;		/* its results contradict themselves */
@@ -73,6 +73,7 @@ struct boot {
 	int nr_results;
 	long plan;		/* -1 without one */
 	bool ended;		/* has the end line */
+	unsigned long tainted;	/* which has this mask */
 	int problems;		/* breaches of form, other than a failed test */
 	int problems_before;	/* the current test */
 	bool scanned;		/* for splats: the lists and the console are there */
@@ -103,7 +104,7 @@ struct text load(const char *dir, const char *name);
 struct sweep *find_sweep(const struct boot *b, const char *variant, const char *path);
 int count(const struct test *t, enum state state);
 int count_tests(const struct boot *b, enum state state);
-struct result *find_case(struct test *t, const char *name);
+struct result *find_case(const struct test *t, const char *name);
 struct test *find_test(struct boot *b, const char *name);
 
 /*
