@@ -146,17 +146,13 @@ static enum verdict verdict_of(enum path path, u32 type, u32 vector)
 	return verdicts[path][i | EVENT_INJ_EV] == verdict ? verdict : WRONG;
 }
 
-/* #OF and #BR. */
-static bool not_in_64bit(u32 event_inj)
-{
-	return event_inj_impossible(event_inj, true) && !event_inj_impossible(event_inj, false);
-}
-
 static const char *should_be(u32 type, u32 vector, struct caps caps)
 {
-	const char *rule = event_inj_broken_rule(EVENT(type, vector), caps);
+	u32 event_inj = EVENT(type, vector);
+	const char *rule = event_inj_broken_rule(event_inj, caps);
 
-	if (!rule && not_in_64bit(EVENT(type, vector)))
+	/* #OF and #BR. */
+	if (!rule && event_inj_impossible(event_inj, true) && !event_inj_impossible(event_inj, false))
 		return "valid unless 64-bit";
 	return rule ?: "valid";
 }
@@ -247,7 +243,6 @@ static bool is_refused(enum verdict verdict)
 static enum exit_code judge(struct caps caps)
 {
 	unsigned int invalid = 0, passed = 0, ran = 0, by_cpu = 0, refused = 0, odd = 0, unknown = 0;
-	unsigned int mode = 0, mode_by_cpu = 0, mode_ran = 0;
 
 	sweep(caps);
 
@@ -263,11 +258,6 @@ static enum exit_code judge(struct caps caps)
 		} else {
 			refused += verdicts[STATE][i] == EINVALID;
 		}
-		if (not_in_64bit(EVENT_INJ_V | i)) {
-			mode += in_64bit == REFUSED;
-			mode_by_cpu += in_64bit == CPU_REFUSED;
-			mode_ran += !is_refused(in_64bit);
-		}
 		unknown += verdicts[STATE][i] != ACCEPTED && verdicts[STATE][i] != EINVALID;
 		for (int path = 0; path < NR_PATHS; path++)
 			odd += verdicts[path][i] == WRONG || verdicts[path][i] == LOST;
@@ -277,9 +267,6 @@ static enum exit_code judge(struct caps caps)
 	print_matrix(caps);
 	printf("\nKVM_SET_NESTED_STATE takes %u of %u invalid encodings, VMRUN %u, and the CPU refuses %u; KVM_SET_NESTED_STATE refuses %u of %u valid ones\n",
 	       passed, invalid, ran, by_cpu, refused, NR_ENCODINGS - invalid);
-	printf("#OF and #BR, impossible for L2 in 64-bit mode: %s\n",
-	       mode_ran ? "not refused" : !mode_by_cpu ? "refused" :
-	       !mode ? "cpu-refused" : "refused by KVM or by the CPU");
 	if (odd)
 		printf("%u results are none of the expected ones\n", odd);
 

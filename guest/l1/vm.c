@@ -220,14 +220,7 @@ enum vm_exit vm_run(struct vm *vm)
 			return VM_SIGNAL;
 		err(2, "KVM_RUN");
 	}
-	switch (vm->run->exit_reason) {
-	case KVM_EXIT_IO:
-		return vm->run->io.port == 0x10 ? VM_CALL : VM_OTHER;
-	case KVM_EXIT_SHUTDOWN:
-		return VM_SHUTDOWN;
-	default:
-		return VM_OTHER;
-	}
+	return vm->run->exit_reason == KVM_EXIT_IO && vm->run->io.port == 0x10 ? VM_CALL : VM_OTHER;
 }
 
 enum vm_exit vm_run_for(struct vm *vm, unsigned int seconds)

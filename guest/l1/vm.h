@@ -33,7 +33,6 @@ struct vm {
 
 enum vm_exit {
 	VM_CALL,	/* L1 called to_host() */
-	VM_SHUTDOWN,	/* a triple fault, or L1 intercepts none of L2's */
 	VM_SIGNAL,	/* a signal came in, such as an alarm; to be run again */
 	VM_OTHER,	/* run->exit_reason says what */
 };
