@@ -240,10 +240,10 @@ static u64 root_for(const struct vmcb_save *save)
 	return (u64)arena[save->cr4 & CR4_LA57 ? PML5 : PML4];
 }
 
-void nested_paging(struct vmcb *vmcb)
+void nested_paging(struct vmcb *vmcb, u64 root)
 {
 	vmcb->control.nested_ctl |= NESTED_CTL_NP;
-	vmcb->control.nested_cr3 = (u64)arena[N_PML4];
+	vmcb->control.nested_cr3 = root;
 }
 
 /* Changes what nobody refuses. */
@@ -254,7 +254,7 @@ static void vary_harmless(struct rng *rng, struct vmcb *vmcb)
 
 	switch (way) {
 	case GOOD_NESTED_PAGING:
-		nested_paging(vmcb);
+		nested_paging(vmcb, (u64)arena[N_PML4]);
 		return;
 	case GOOD_RFLAGS:
 		vmcb->save.rflags = RFLAGS_FIXED | (random64(rng) & 0x8d5);
@@ -285,8 +285,7 @@ static void vary(struct rng *rng, struct vmcb *vmcb, u8 *cr3)
 		*cr3 = 1;
 		return;
 	case SET_NESTED_PAGING:
-		vmcb->control.nested_ctl |= NESTED_CTL_NP;
-		vmcb->control.nested_cr3 = any_root(rng, (u64)arena[N_PML4]);
+		nested_paging(vmcb, any_root(rng, (u64)arena[N_PML4]));
 		return;
 	case SET_MODE:
 		set_mode(rng, vmcb);
@@ -337,7 +336,7 @@ void make_case(u64 seed, u64 nr, struct fuzz_case *c)
 	if (save->rax)
 		save->rax |= 1ull << 31;
 	if (!(save->cr0 & CR0_PG) || !(save->cr0 & CR0_WP))
-		nested_paging(&c->vmcb);
+		nested_paging(&c->vmcb, (u64)arena[N_PML4]);
 	save->cr3 = cr3 ? any_root(&rng, root_for(save)) : root_for(save);
 	mend_roots(&c->vmcb);
 	/* QEMU 10 ends itself where L2, with a CS base, comes to a breakpoint. */

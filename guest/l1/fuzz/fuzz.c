@@ -76,11 +76,11 @@ void print_replay(const char *prefix, u64 nr)
 
 static void print_found(void)
 {
-	for (u32 i = 0; i < job.nr_found; i++) {
-		printf("FOUND: %s\n", wrongs[job.found[i].wrong]);
-		printf("    exit code %#llx, L2's RIP %#llx\n", job.found[i].exit_code, job.found[i].rip);
-		print_case(job.found[i].nr, job.caps);
-		print_replay("", job.found[i].nr);
+	for (const struct found *f = job.found; f < &job.found[job.nr_found]; f++) {
+		printf("FOUND: %s\n    exit code %#llx, L2's RIP %#llx\n", wrongs[f->wrong],
+		       f->exit_code, f->rip);
+		print_case(f->nr, job.caps);
+		print_replay("", f->nr);
 	}
 	job.nr_found = 0;
 }

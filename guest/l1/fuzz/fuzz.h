@@ -94,7 +94,7 @@ u64 any_address(struct rng *rng, u64 good, bool of_l1);
 u64 any_root(struct rng *rng, u64 good);
 u32 any_event(struct rng *rng);
 void mend_roots(struct vmcb *vmcb);
-void nested_paging(struct vmcb *vmcb);
+void nested_paging(struct vmcb *vmcb, u64 root);
 void copy_vmcb(struct vmcb *to, const struct vmcb *from);
 void make_case(u64 seed, u64 nr, struct fuzz_case *c);
 void init_arena(void);
@@ -129,7 +129,7 @@ extern struct job {
 	u64 exits[NR_EXITS];
 	u64 kinds[NR_KINDS];
 	u64 wrong, wrongs[NR_WRONGS];
-	struct {
+	struct found {
 		u64 nr;
 		enum wrong wrong;
 		u64 exit_code, rip;

@@ -35,13 +35,8 @@ bool count_wrong(enum wrong wrong)
 
 void found(enum wrong wrong)
 {
-	if (!count_wrong(wrong))
-		return;
-	job.found[job.nr_found].nr = job.nr;
-	job.found[job.nr_found].wrong = wrong;
-	job.found[job.nr_found].exit_code = job.exit_code;
-	job.found[job.nr_found].rip = job.rip;
-	job.nr_found++;
+	if (count_wrong(wrong))
+		job.found[job.nr_found++] = (struct found) { job.nr, wrong, job.exit_code, job.rip };
 }
 
 /* An index of job.exits, and whether L1 may see this exit at all. */

@@ -105,15 +105,11 @@ static void make_state_case(u64 nr, struct state_case *c)
 		const struct field *f;
 		u64 value;
 
-		if (way == nr_fields) {
-			nested_paging(vmcb);
-			continue;
-		}
-		if (way > nr_fields) {
-			if (c->kind != EVENT) {
-				vmcb->control.nested_ctl |= NESTED_CTL_NP;
-				vmcb->control.nested_cr3 = any_root(&rng, (u64)arena[N_PML4]);
-			}
+		if (way >= nr_fields) {
+			if (way == nr_fields)
+				nested_paging(vmcb, (u64)arena[N_PML4]);
+			else if (c->kind != EVENT)
+				nested_paging(vmcb, any_root(&rng, (u64)arena[N_PML4]));
 			continue;
 		}
 		f = &fields[way];
@@ -144,13 +140,9 @@ static void make_state_case(u64 nr, struct state_case *c)
 
 static void print_state_case(u64 nr, struct state_case *c, int err)
 {
-	const struct kvm_nested_state *good = &saved.nested;
-
 	printf("    returned %d; seed %llu case s%llu, %s, vCPU has %s\n", err, job.seed, nr,
 	       kind_names[c->kind], caps_name(job.caps));
-	if (c->s.nested.flags != good->flags || c->s.nested.format != good->format ||
-	    c->s.nested.size != good->size ||
-	    c->s.nested.hdr.svm.vmcb_pa != good->hdr.svm.vmcb_pa)
+	if (memcmp(&c->s.nested, &saved.nested, offsetof(struct kvm_nested_state, data)))
 		printf("    header: flags %#x format %u size %u vmcb_pa %#llx\n",
 		       c->s.nested.flags, c->s.nested.format, c->s.nested.size, c->s.nested.hdr.svm.vmcb_pa);
 	print_event(c->event_inj, c->event_inj_err, event_inj_broken_rule(c->event_inj, job.caps));
