@@ -47,7 +47,7 @@ static FILE *results;
 static char cmdline[LINE_SIZE];
 
 /* QEMU ends at it (-no-reboot). There is no ACPI to power off. */
-static void restart(void)
+static _Noreturn void restart(void)
 {
 	sync();
 	if (results)
@@ -69,7 +69,6 @@ static void die(const char *what, ...)
 	va_end(ap);
 	fprintf(stderr, ": %s\n", strerror(err));
 	restart();
-	_exit(1);
 }
 
 static void mount_one(const char *type, const char *dir, bool required)
@@ -134,8 +133,7 @@ static bool option(const char *word)
 	size_t len = strlen(word);
 
 	for (const char *p = cmdline; (p = strstr(p, word)); p += len)
-		if ((p == cmdline || p[-1] == ' ') &&
-		    (p[len] == ' ' || !p[len]))
+		if ((p == cmdline || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
 			return true;
 	return false;
 }
@@ -212,22 +210,20 @@ static void emit_trace(char *line)
 static void report_reasons(void)
 {
 	for (int i = 0; i < MAX_REASONS && reasons[i].text; i++) {
-		fprintf(results, "  # trace %lu %s\n", reasons[i].count,
-			reasons[i].text);
+		fprintf(results, "  # trace %lu %s\n", reasons[i].count, reasons[i].text);
 		free(reasons[i].text);
 	}
 	memset(reasons, 0, sizeof(reasons));
 }
 
 static struct lines child_out = { .fd = -1, .emit = emit_output };
-__attribute__((noreturn))
-static void exec_test(struct test *t, int out)
+
+static _Noreturn void exec_test(struct test *t, int out)
 {
 	char path[LINE_SIZE + 16];
 
 	setsid();
-	if (dup2(open("/dev/null", O_RDONLY), 0) < 0 ||
-	    dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (dup2(open("/dev/null", O_RDONLY), 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		_exit(126);
 	snprintf(path, sizeof(path), "/tests/%s", t->argv[0]);
 	/* KVM's selftests find their own ELF file by it. */
@@ -241,8 +237,7 @@ static void exec_test(struct test *t, int out)
  * A host that is busy interrupts KVM where a test does not expect it, once in
  * many runs; here it does so all the time. Ends with the test, by reap_all().
  */
-__attribute__((noreturn))
-static void make_noise(void)
+static _Noreturn void make_noise(void)
 {
 	struct timespec nap = { 0 };
 	unsigned int seed = 1;
@@ -298,9 +293,9 @@ static int reap_all(pid_t pid)
 static void run_test(int nr, struct test *t)
 {
 	const char *name = t->argv[0];
+	int status, code;
 	bool ended;
 	pid_t pid;
-	int status;
 
 	fprintf(stderr, "init: running %s\n", name);
 	fprintf(results, "# running %s\n", name);
@@ -311,26 +306,22 @@ static void run_test(int nr, struct test *t)
 	read_all(&trace);
 	report_reasons();
 
-	if (ended && WIFEXITED(status) && !WEXITSTATUS(status)) {
+	code = ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	skipped += code == SKIPPED;
+	failed += code && code != SKIPPED;
+	if (!code)
 		fprintf(results, "ok %d %s\n", nr, name);
-		return;
-	}
-	if (ended && WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED) {
+	else if (code == SKIPPED)
 		fprintf(results, "ok %d %s # SKIP exit %d\n", nr, name, SKIPPED);
-		skipped++;
-		return;
-	}
-	failed++;
-	fprintf(results, "not ok %d %s # ", nr, name);
-	if (given_up)
-		fprintf(results, "killed at its first case that failed\n");
+	else if (given_up)
+		fprintf(results, "not ok %d %s # killed at its first case that failed\n", nr, name);
 	else if (!ended)
-		fprintf(results, "timeout after %ld s\n", t->timeout);
-	else if (WIFEXITED(status))
-		fprintf(results, "exit %d\n", WEXITSTATUS(status));
+		fprintf(results, "not ok %d %s # timeout after %ld s\n", nr, name, t->timeout);
+	else if (code > 0)
+		fprintf(results, "not ok %d %s # exit %d\n", nr, name, code);
 	else
-		fprintf(results, "signal %d (%s)\n", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		fprintf(results, "not ok %d %s # signal %d (%s)\n", nr, name,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 }
 
 static void run_suite(void)

@@ -4,7 +4,6 @@
  * guest is another Linux with guest/init.c, and watches it to its end. Prints
  * KTAP. L0 runs it for L1, and L1 for L2.
  *
- * Build: gcc -O2 -Wall -Wextra -Werror -static -o level level.c
  * Usage: level -n LEVEL -t SECONDS -m MEMORY [-c CPU] [-a] [-d] [-T] [-x]
  *   -n  the guest's level: 1 or 2
  *   -t  the guest's wall-clock limit
@@ -288,8 +287,7 @@ static char *chardev(const char *id, int fd)
 	return s;
 }
 
-__attribute__((noreturn))
-static void exec_qemu(int in, int out, int serial0, int serial1)
+static _Noreturn void exec_qemu(int in, int out, int serial0, int serial1)
 {
 	char *argv[64] = {
 		"/qemu/qemu", "-L", "/qemu/firmware",

@@ -3,7 +3,6 @@
  * What L2 does: everyday work of a kernel and of its programs, made of the
  * events that a hypervisor has to get right. Prints KTAP, a case for each.
  *
- * Build: gcc -O2 -Wall -Wextra -Werror -static -o work work.c
  * Usage: work [-x] [CASE]   CASE fails on purpose: does a failure get to the top?
  *   -x  in Xen's first domain, which has no disk, and gets no NMI
  *
@@ -139,8 +138,7 @@ static bool nmi(void)
 	printf("# please: nmi\n");
 	while (interrupts("NMI") == before && now() < end)
 		sleep_ms(20);
-	return say(interrupts("NMI") == before + 1, "%ld NMIs",
-		   interrupts("NMI") - before);
+	return say(interrupts("NMI") == before + 1, "%ld NMIs", interrupts("NMI") - before);
 }
 
 /* ---- page faults ---- */
@@ -281,34 +279,22 @@ static bool faults(void (*fault)(void), int sig, int code, void *address)
 	return say(true, "%d times", ROUNDS);
 }
 
-static void divide(void)
-{
-	asm volatile("xor %%ecx, %%ecx\n\tdiv %%ecx" ::: "eax", "ecx", "edx", "cc");
+/* Instructions that fault. */
+#define FAULT(name, instructions)						\
+static void name(void)								\
+{										\
+	asm volatile(instructions ::: "eax", "ecx", "edx", "cc");		\
 }
 
-static void undefined(void)
-{
-	asm volatile("ud2");
-}
-
-static void breakpoint(void)
-{
-	asm volatile("int3");
-}
-
-static void halt(void)
-{
-	asm volatile("hlt");	/* not in user mode: #GP(0) */
-}
+FAULT(divide, "xor %%ecx, %%ecx\n\tdiv %%ecx")
+FAULT(undefined, "ud2")
+FAULT(breakpoint, "int3")
+FAULT(halt, "hlt")			/* not in user mode: #GP(0) */
+FAULT(software_interrupt, "int $0x20")	/* a gate that user mode must not use */
 
 static void touch(void)
 {
 	*(volatile char *)target = 1;
-}
-
-static void software_interrupt(void)
-{
-	asm volatile("int $0x20");	/* a gate that user mode must not use */
 }
 
 static void x87(void)
@@ -435,8 +421,7 @@ static bool disk(void)
 	if (pread(fd, in, DISK_SIZE, 0) != DISK_SIZE)
 		return failed("read");
 	close(fd);
-	return say(!memcmp(in, out, DISK_SIZE), "%u KiB written and read",
-		   DISK_SIZE >> 10);
+	return say(!memcmp(in, out, DISK_SIZE), "%u KiB written and read", DISK_SIZE >> 10);
 }
 
 /* Each process passes a token on to the next one, and adds one to it. */
@@ -550,8 +535,7 @@ int main(int argc, char **argv)
 		good = run_case(&cases[i]);
 		if (argc > 1 && !strcmp(argv[1], cases[i].name))
 			good = say(false, "on purpose");
-		printf("%s %d %s # %s\n", good ? "ok" : "not ok", i + 1,
-		       cases[i].name, note);
+		printf("%s %d %s # %s\n", good ? "ok" : "not ok", i + 1, cases[i].name, note);
 		bad += !good;
 	}
 	return !!bad;
