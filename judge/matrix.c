@@ -59,37 +59,30 @@ static void collect_names(const struct boot *b)
 	}
 }
 
-/* A column is a path on one side: all of the base's, then the patched's. */
+/* A column is a path on one side: all of the base's, then the patched's. "-": not tried. */
 static const char *cell(const char *variant, int column, int type, int vector)
 {
 	struct sweep *s = find_sweep(sides[column / nr_paths], variant,
 				     paths[column % nr_paths]);
 
-	return s ? s->word[type][vector] : NULL;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
+	return s && s->word[type][vector] ? s->word[type][vector] : "-";
 }
 
 static bool same_rows(const char *variant, int type, int v1, int v2)
 {
 	for (int c = 0; variant && c < 2 * nr_paths; c++)
-		if (!same_word(cell(variant, c, type, v1),
-			       cell(variant, c, type, v2)))
+		if (strcmp(cell(variant, c, type, v1), cell(variant, c, type, v2)))
 			return false;
 	return true;
 }
 
 /* What a variant did not try is no difference. */
-static bool differs_from(const char *variant, const char *reference, int type,
-			 int vector)
+static bool differs_from(const char *variant, const char *reference, int type, int vector)
 {
 	for (int c = 0; c < 2 * nr_paths; c++) {
 		const char *word = cell(variant, c, type, vector);
 
-		if (word && !same_word(word, cell(reference, c, type, vector)))
+		if (*word != '-' && strcmp(word, cell(reference, c, type, vector)))
 			return true;
 	}
 	return false;
@@ -101,7 +94,7 @@ static bool changed(const char *variant, int type, int vector)
 		const char *base = cell(variant, p, type, vector);
 		const char *patched = cell(variant, nr_paths + p, type, vector);
 
-		if (base && patched && strcmp(base, patched))
+		if (*base != '-' && *patched != '-' && strcmp(base, patched))
 			return true;
 	}
 	return false;
@@ -127,7 +120,7 @@ static void print_row(const char *variant, int type, int first, int last)
 	printf("%c %-12s%-8s", changed(variant, type, first) ? '*' : ' ',
 	       type_names[type], vectors);
 	for (int c = 0; c < 2 * nr_paths; c++)
-		print_cell(c, cell(variant, c, type, first) ?: "-");
+		print_cell(c, cell(variant, c, type, first));
 	putchar('\n');
 	free(vectors);
 }
@@ -151,8 +144,7 @@ static void print_matrix(const char *variant, const char *reference)
 		for (int first = 0, last; first < NR_VECTORS; first = last + 1) {
 			last = first;
 			while (last + 1 < NR_VECTORS &&
-			       !(type == TYPE_EXCEPTION &&
-				 last + 1 <= NR_EXCEPTIONS) &&
+			       !(type == TYPE_EXCEPTION && last + 1 <= NR_EXCEPTIONS) &&
 			       same_rows(variant, type, first, last + 1) &&
 			       same_rows(reference, type, first, last + 1))
 				last++;
@@ -185,6 +177,5 @@ void print_matrices(const struct boot *base, const struct boot *patched)
 		if (!strcmp(variants[i], "none"))
 			reference = variants[i];
 	for (int i = 0; i < nr_variants; i++)
-		print_matrix(variants[i],
-			     variants[i] == reference ? NULL : reference);
+		print_matrix(variants[i], variants[i] == reference ? NULL : reference);
 }

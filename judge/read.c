@@ -92,8 +92,7 @@ struct text load(const char *dir, const char *name)
 struct sweep *find_sweep(const struct boot *b, const char *variant, const char *path)
 {
 	for (int i = 0; i < b->nr_sweeps; i++)
-		if (!strcmp(b->sweeps[i].variant, variant) &&
-		    !strcmp(b->sweeps[i].path, path))
+		if (!strcmp(b->sweeps[i].variant, variant) && !strcmp(b->sweeps[i].path, path))
 			return &b->sweeps[i];
 	return NULL;
 }
@@ -237,8 +236,7 @@ static void parse_nested(struct boot *b, struct test *t, const char *line)
 		s = skip_spaces(s + 1);
 		text = after(s, "matrix: ");
 		if (text && !parse_matrix(b, text))
-			problem(b, "%s: malformed matrix line: %.100s",
-				t->own.name, text);
+			problem(b, "%s: malformed matrix line: %.100s", t->own.name, text);
 		text = after(s, "1..0 # SKIP ");
 		if (text)
 			t->skip_reason = text;
@@ -311,8 +309,7 @@ static void end_test(struct boot *b, struct result r, long nr)
 			b->nr_results + 1);
 	b->nr_results = nr;
 	if (!t || strcmp(t->own.name, r.name)) {
-		problem(b, "result %ld is of %s, which was not running", nr,
-			r.name);
+		problem(b, "result %ld is of %s, which was not running", nr, r.name);
 		return;
 	}
 	/* KVM's tests put a dash before the reason. */
@@ -379,8 +376,7 @@ static void parse_ktap(struct boot *b)
 		else if (parse_result(s, &r, &nr))
 			end_test(b, r, nr);
 		else
-			problem(b, "line %d of the results is not KTAP: %.100s",
-				i + 1, s);
+			problem(b, "line %d of the results is not KTAP: %.100s", i + 1, s);
 	}
 }
 
@@ -395,8 +391,7 @@ struct patterns {
  * One expression a line. An exception needs a comment with its reason right
  * before it. An expression that matches an empty line would match them all.
  */
-static bool load_patterns(struct boot *b, const char *path, bool exceptions,
-			  struct patterns *p)
+static bool load_patterns(struct boot *b, const char *path, bool exceptions, struct patterns *p)
 {
 	struct text t = load("", path);
 	const char *fault = t.missing ? "missing" : !t.nr ? "empty" : NULL;
@@ -468,14 +463,12 @@ static void find_splats(struct boot *b, const struct text *other)
 	    !load_patterns(b, allow_file, true, &allow))
 		return;
 	if (!b->console.nr) {
-		problem(b, "the console is %s",
-			b->console.missing ? "missing" : "empty");
+		problem(b, "the console is %s", b->console.missing ? "missing" : "empty");
 		return;
 	}
 	b->scanned = true;
 	for (int i = 0; i < b->console.nr; i++) {
-		if (!matches(&deny, b->console.line[i]) ||
-		    matches(&allow, b->console.line[i]))
+		if (!matches(&deny, b->console.line[i]) || matches(&allow, b->console.line[i]))
 			continue;
 		if (has_line(other, b->console.line[i])) {
 			b->own_splats++;
@@ -521,8 +514,7 @@ static char *judge_status(const struct boot *b, const char *dir)
 	const char *during = b->current ? b->current->own.name : NULL;
 
 	if (limit && b->ended)
-		return format("reported, but did not end; killed after %s s",
-			      limit);
+		return format("reported, but did not end; killed after %s s", limit);
 	if (limit && during)
 		return format("hung in %s, ended after %s s", during, limit);
 	if (limit)

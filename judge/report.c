@@ -107,8 +107,7 @@ static void print_selftest(void)
 			printf("did not run\n");
 			continue;
 		}
-		printf("%s: %s\n", state_names[sides[i]->own.state],
-		       totals(sides[i]));
+		printf("%s: %s\n", state_names[sides[i]->own.state], totals(sides[i]));
 		print_skips(sides[i]);
 	}
 }
@@ -156,8 +155,7 @@ static void judge_red(struct boot *base, struct boot *patched, const char *file)
 		return;
 	}
 	for (int i = 0; old && i < old->nr_cases; i++)
-		if (old->cases[i].state == FAIL &&
-		    !in_list(&red, old->cases[i].name))
+		if (old->cases[i].state == FAIL && !in_list(&red, old->cases[i].name))
 			problem(base, "case %s failed, but is not listed in %s",
 				old->cases[i].name, file);
 	if (old && old->nested && old->plan != old->nr_cases)
@@ -228,8 +226,7 @@ static int compare_tests(const struct test *a, const struct test *b)
 	int different = compare(a ? &a->own : NULL, b ? &b->own : NULL, false);
 
 	for (int i = 0; a && i < a->nr_cases; i++)
-		different += compare(&a->cases[i],
-				     find_case(b, a->cases[i].name), true);
+		different += compare(&a->cases[i], find_case(b, a->cases[i].name), true);
 	for (int i = 0; b && i < b->nr_cases; i++)
 		if (!find_case(a, b->cases[i].name))
 			different += compare(NULL, &b->cases[i], true);
@@ -287,8 +284,7 @@ static void judge_cases(struct boot *base, struct boot *patched)
 		return;
 	for (int i = 0; old && i < old->nr_cases; i++)
 		if (!find_case(new, old->cases[i].name))
-			problem(patched, "case %s did not run",
-				old->cases[i].name);
+			problem(patched, "case %s did not run", old->cases[i].name);
 }
 
 static int report_pair(const char *red, bool own, char **dirs)
