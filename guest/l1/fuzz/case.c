@@ -156,6 +156,18 @@ void mend_roots(struct vmcb *vmcb)
 		vmcb->control.nested_cr3 |= 1ull << 51;
 }
 
+enum kind any_kind(struct rng *rng)
+{
+	u32 what = below(rng, 100);
+
+	return what < 40 ? EVENT : what < 90 ? NEAR : WILD;
+}
+
+u32 nr_changes(struct rng *rng, enum kind kind)
+{
+	return kind == EVENT ? below(rng, 5) : kind == NEAR ? 1 + below(rng, 3) : 4 + below(rng, 28);
+}
+
 u32 any_event(struct rng *rng)
 {
 	u32 event = random64(rng);
@@ -302,10 +314,9 @@ void make_case(u64 seed, u64 nr, struct fuzz_case *c)
 {
 	struct rng rng = { seed * 0x2545f4914f6cdd1d ^ nr };
 	struct vmcb_save *save = &c->vmcb.save;
-	u32 what = below(&rng, 100), n;
 	u8 cr3 = 0;
 
-	c->kind = what < 40 ? EVENT : what < 90 ? NEAR : WILD;
+	c->kind = any_kind(&rng);
 	c->compat = below(&rng, 2);
 	c->event_inj = c->kind == EVENT || below(&rng, 4) ? any_event(&rng) : 0;
 	if (c->kind == EVENT && !below(&rng, 16))
@@ -314,22 +325,14 @@ void make_case(u64 seed, u64 nr, struct fuzz_case *c)
 	c->vmcb_pa = 0;
 	copy_vmcb(&c->vmcb, &good_vmcb[c->compat]);
 
-	switch (c->kind) {
-	case EVENT:
-		for (n = below(&rng, 5); n; n--)
+	for (u32 n = nr_changes(&rng, c->kind); n; n--)
+		if (c->kind == EVENT)
 			vary_harmless(&rng, &c->vmcb);
-		break;
-	case NEAR:
-		for (n = 1 + below(&rng, 3); n; n--)
+		else
 			vary(&rng, &c->vmcb, &cr3);
-		break;
-	default:
-		for (n = 4 + below(&rng, 28); n; n--)
-			vary(&rng, &c->vmcb, &cr3);
-		if (!below(&rng, 512)) {
-			c->kind = NO_VMCB;
-			c->vmcb_pa = below(&rng, 2) ? UNMAPPED : ~0xfffull;
-		}
+	if (c->kind == WILD && !below(&rng, 512)) {
+		c->kind = NO_VMCB;
+		c->vmcb_pa = below(&rng, 2) ? UNMAPPED : ~0xfffull;
 	}
 
 	/* Not the number of a hypercall that writes to memory. */

@@ -92,6 +92,8 @@ void set_field(struct vmcb *vmcb, const struct field *f, u64 value);
 u64 any_value(struct rng *rng, u64 good, u32 bits);
 u64 any_address(struct rng *rng, u64 good, bool of_l1);
 u64 any_root(struct rng *rng, u64 good);
+enum kind any_kind(struct rng *rng);
+u32 nr_changes(struct rng *rng, enum kind kind);	/* of fields */
 u32 any_event(struct rng *rng);
 void mend_roots(struct vmcb *vmcb);
 void nested_paging(struct vmcb *vmcb, u64 root);

@@ -88,15 +88,14 @@ static void make_state_case(u64 nr, struct state_case *c)
 {
 	struct rng rng = { job.seed * 0x2545f4914f6cdd1d ^ nr ^ 1ull << 63 };
 	struct vmcb *vmcb = nested_vmcb(&c->s);
-	u32 what = below(&rng, 100), n;
+	u32 n;
 
 	c->s = saved;
-	c->kind = what < 40 ? EVENT : what < 90 ? NEAR : WILD;
+	c->kind = any_kind(&rng);
 	c->event_inj = c->kind == EVENT || below(&rng, 4) ? any_event(&rng) : 0;
 	c->event_inj_err = random64(&rng);
 	c->run = !below(&rng, 4);
-	n = c->kind == EVENT ? below(&rng, 5) : c->kind == NEAR ? 1 + below(&rng, 3) :
-	    4 + below(&rng, 28);
+	n = nr_changes(&rng, c->kind);
 	if (c->kind != EVENT && !below(&rng, 6))
 		vary_header(&rng, &c->s.nested);
 
