@@ -32,15 +32,36 @@ struct lines {
 	char buf[LINE_SIZE];
 };
 
-/* The program has these: an error of its own, with errno, ends it; a line of the trace. */
-__attribute__((noreturn, format(printf, 1, 2)))
-static void die(const char *what, ...);
+/* The program has these: it says its own error, and ends; a line of the trace. */
+static _Noreturn void fail(const char *what, const char *error);
 static void emit_trace(char *line);
 
 static struct lines trace = { .fd = -1, .emit = emit_trace };
 
 /* What the child still does is of no interest any more. */
 static bool given_up;
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static void die(const char *what, ...)
+{
+	const char *error = strerror(errno);
+	char text[LINE_SIZE];
+	va_list ap;
+
+	va_start(ap, what);
+	vsnprintf(text, sizeof(text), what, ap);
+	va_end(ap);
+	fail(text, error);
+}
+
+static pid_t fork_or_die(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	return pid;
+}
 
 /* Reads what is there; false at the end of the stream. */
 static bool read_lines(struct lines *in)

@@ -58,16 +58,9 @@ static _Noreturn void restart(void)
 }
 
 /* The missing end line tells the host. */
-static void die(const char *what, ...)
+static _Noreturn void fail(const char *what, const char *error)
 {
-	int err = errno;
-	va_list ap;
-
-	fputs("init: ", stderr);
-	va_start(ap, what);
-	vfprintf(stderr, what, ap);
-	va_end(ap);
-	fprintf(stderr, ": %s\n", strerror(err));
+	fprintf(stderr, "init: %s: %s\n", what, error);
 	restart();
 }
 
@@ -247,15 +240,6 @@ static _Noreturn void make_noise(void)
 		nap.tv_nsec = 60000 + rand_r(&seed) % 200000;
 		nanosleep(&nap, NULL);
 	}
-}
-
-static pid_t fork_or_die(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("fork");
-	return pid;
 }
 
 static pid_t start_test(struct test *t)

@@ -59,16 +59,9 @@ static bool ended;			/* the guest reported to the end */
 static unsigned long guest_failed, guest_tests, tainted;
 static int qmp = -1;
 
-static void die(const char *what, ...)
+static _Noreturn void fail(const char *what, const char *error)
 {
-	int err = errno;
-	va_list ap;
-
-	printf("Bail out! L%s: ", level);
-	va_start(ap, what);
-	vprintf(what, ap);
-	va_end(ap);
-	printf(": %s\n", strerror(err));
+	printf("Bail out! L%s: %s: %s\n", level, what, error);
 	exit(1);
 }
 
@@ -262,50 +255,49 @@ static void make_disk(void)
 
 static bool disk_good(void)
 {
-	void *want = malloc(DISK_SIZE), *have = calloc(1, DISK_SIZE);
+	static char want[DISK_SIZE], have[DISK_SIZE];
 	int fd = open(DISK, O_RDONLY | O_CLOEXEC);
 	bool good;
 
-	if (!want || !have || fd < 0)
+	if (fd < 0)
 		die(DISK);
 	disk_fill(want, DISK_SIZE);
-	good = read(fd, have, DISK_SIZE) == DISK_SIZE &&
-	       !memcmp(want, have, DISK_SIZE);
+	good = read(fd, have, DISK_SIZE) == DISK_SIZE && !memcmp(want, have, DISK_SIZE);
 	close(fd);
-	free(want);
-	free(have);
 	return good;
 }
 
-/* QEMU inherits the pipes' ends and opens them by their numbers. */
-static char *chardev(const char *id, int fd)
+static void append(char **argv, char * const *more)
 {
-	char *s = NULL;
-
-	if (asprintf(&s, "file,id=%s,path=/proc/self/fd/%d", id, fd) < 0)
-		die("memory");
-	return s;
+	while (*argv)
+		argv++;
+	while (*more)
+		*argv++ = *more++;
 }
 
 static _Noreturn void exec_qemu(int in, int out, int serial0, int serial1)
 {
+	/* Its ports are the pipes, by their numbers. */
 	char *argv[64] = {
 		"/qemu/qemu", "-L", "/qemu/firmware",
 		"-nodefaults", "-no-user-config", "-display", "none",
+		"-accel", "kvm", "-cpu", (char *)cpu,
+		"-smp", "1", "-m", (char *)memory, "-no-reboot",
+		"-chardev", "file,id=console,path=/proc/self/fd/3",
 		/*
 		 * The lab's kernel has no PCI and no ACPI, and its KVM no IOAPIC from 7.3 on: QEMU has. A kernel with
 		 * ACPI polls a clock that is not there for half a minute; with acpi=on, QEMU's choice is a larger firmware.
 		 */
-		"-bios", "qboot.rom", "-machine",
+		"-machine", with_xen ? "pc" :
 		with_acpi ? "microvm,acpi=on,rtc=on,isa-serial=off,kernel-irqchip=split" :
 			    "microvm,acpi=off,isa-serial=off,kernel-irqchip=split",
-		"-accel", "kvm", "-cpu", (char *)cpu,
-		"-smp", "1", "-m", (char *)memory, "-no-reboot",
+	};
+	static char * const linux_only[] = {
+		"-bios", "qboot.rom",
 		"-chardev", "stdio,id=qmp,signal=off",
 		"-mon", "chardev=qmp,mode=control",
-		"-chardev", chardev("console", serial0),
 		"-device", "isa-serial,index=0,chardev=console",
-		"-chardev", chardev("report", serial1),
+		"-chardev", "file,id=report,path=/proc/self/fd/4",
 		"-device", "isa-serial,index=1,chardev=report",
 		"-kernel", "/guest/vmlinux", "-initrd", "/guest/initrd",
 		/*
@@ -315,35 +307,30 @@ static _Noreturn void exec_qemu(int in, int out, int serial0, int serial1)
 		 * timer is a dozen exits, and what Debian's 7.3 sets with high resolution left L2 no time for its work.
 		 */
 		"-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic reboot=t iomem=relaxed highres=off nohz=off",
+		NULL,
 	};
-	static char *disk[] = {
+	static char * const disk[] = {
 		/* The kernel that L1 is has no file locks. */
 		"-blockdev", "driver=file,node-name=disk,locking=off,filename=" DISK,
 		"-device", "virtio-blk-device,drive=disk", NULL,
 	};
-	char *xen[] = {
-		"/qemu/qemu", "-L", "/qemu/firmware",
-		"-nodefaults", "-no-user-config", "-display", "none",
-		"-machine", "pc", "-accel", "kvm", "-cpu", (char *)cpu,
-		"-smp", "1", "-m", (char *)memory, "-no-reboot",
-		"-chardev", chardev("console", serial0), "-serial", "chardev:console",
-		"-kernel", "/guest/xen",
+	static char * const xen[] = {
+		"-serial", "chardev:console", "-kernel", "/guest/xen",
 		/* A PVH domain wants an IOMMU, unless told; and without one no ACPI and no PCI. */
 		"-append", "console=com1 com1=115200,8n1 dom0=pvh dom0-iommu=none dom0_mem=700M",
 		/* The domain's kernel, its words, and behind the comma its initramfs. With an x2APIC, work.c finds no device to read. */
 		"-initrd", "/guest/vmlinux console=hvc0 loglevel=5 panic=-1 oops=panic iomem=relaxed acpi=off pci=off nox2apic,/guest/initrd",
 		NULL,
 	};
-	int n = 0;
 
-	while (argv[n])
-		n++;
+	append(argv, with_xen ? xen : linux_only);
 	if (with_disk)
-		memcpy(&argv[n], disk, sizeof(disk));
+		append(argv, disk);
+	/* What the ports are called above; the pipes' own numbers are higher. */
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
-	    fcntl(serial0, F_SETFD, 0) || fcntl(serial1, F_SETFD, 0))
+	    dup2(serial0, 3) < 0 || dup2(serial1, 4) < 0)
 		_exit(126);
-	execv(argv[0], with_xen ? xen : argv);
+	execv(argv[0], argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
@@ -357,9 +344,7 @@ static pid_t start_qemu(void)
 	    pipe2(serial0, O_CLOEXEC) || pipe2(serial1, O_CLOEXEC))
 		die("pipe");
 	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		die("fork");
+	pid = fork_or_die();
 	if (!pid)
 		exec_qemu(in[0], out[1], serial0[1], serial1[1]);
 	close(in[0]);
