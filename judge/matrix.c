@@ -22,8 +22,8 @@ static int nr_paths, nr_variants, width;
 
 static void add_name(const char ***list, int *nr, const char *name)
 {
-	for (int i = 0; i < *nr; i++)
-		if (!strcmp((*list)[i], name))
+	for_each(known, *list, *nr)
+		if (!strcmp(*known, name))
 			return;
 	*push(*list, *nr) = name;
 }
@@ -47,9 +47,7 @@ static int max(int a, int b)
 /* Paths and variants in order of first appearance; the width of a column. */
 static void collect_names(const struct boot *b)
 {
-	for (int i = 0; i < b->nr_sweeps; i++) {
-		struct sweep *s = &b->sweeps[i];
-
+	for_each(s, b->sweeps, b->nr_sweeps) {
 		add_name(&variants, &nr_variants, s->variant);
 		add_name(&paths, &nr_paths, s->path);
 		width = max(width, strlen(heading(s->path)));
@@ -173,9 +171,9 @@ void print_matrices(const struct boot *base, const struct boot *patched)
 		return;
 	}
 	printf("refused: by KVM; cpu-refused: KVM let it pass; accepted: by KVM_SET_NESTED_STATE; *: changed\n");
-	for (int i = 0; i < nr_variants; i++)
-		if (!strcmp(variants[i], "none"))
-			reference = variants[i];
-	for (int i = 0; i < nr_variants; i++)
-		print_matrix(variants[i], variants[i] == reference ? NULL : reference);
+	for_each(variant, variants, nr_variants)
+		if (!strcmp(*variant, "none"))
+			reference = *variant;
+	for_each(variant, variants, nr_variants)
+		print_matrix(*variant, *variant == reference ? NULL : reference);
 }

@@ -91,9 +91,9 @@ struct text load(const char *dir, const char *name)
 
 struct sweep *find_sweep(const struct boot *b, const char *variant, const char *path)
 {
-	for (int i = 0; i < b->nr_sweeps; i++)
-		if (!strcmp(b->sweeps[i].variant, variant) && !strcmp(b->sweeps[i].path, path))
-			return &b->sweeps[i];
+	for_each(s, b->sweeps, b->nr_sweeps)
+		if (!strcmp(s->variant, variant) && !strcmp(s->path, path))
+			return s;
 	return NULL;
 }
 
@@ -148,21 +148,16 @@ static bool parse_result(const char *s, struct result *r, long *nr)
 	const char *rest, *note;
 	char *end;
 
-	r->state = PASS;
-	rest = after(s, "ok ");
-	if (!rest) {
-		r->state = FAIL;
-		rest = after(s, "not ok ");
-	}
+	rest = after(s, "not ");
+	r->state = rest ? FAIL : PASS;
+	rest = after(rest ?: s, "ok ");
 	if (!rest || !isdigit((unsigned char)*rest))
 		return false;
 	*nr = strtol(rest, &end, 10);
 	if (*end && *end != ' ')
 		return false;
 	rest = skip_spaces(end);
-	note = *rest == '#' ? rest : strstr(rest, " #");
-	if (!note)
-		note = rest + strlen(rest);
+	note = *rest == '#' ? rest : strstr(rest, " #") ?: strchr(rest, '\0');
 	r->name = format("%.*s", (int)(note - rest), rest);
 	note = skip_spaces(note + strspn(note, " #"));
 	if (r->state == PASS && !strncasecmp(note, "SKIP", 4)) {
@@ -188,24 +183,26 @@ int count(const struct test *t, enum state state)
 {
 	int n = 0;
 
-	for (int i = 0; i < t->nr_cases; i++)
-		n += t->cases[i].state == state;
+	for_each(r, t->cases, t->nr_cases)
+		n += r->state == state;
 	return n;
 }
 
 struct result *find_case(const struct test *t, const char *name)
 {
-	for (int i = 0; t && i < t->nr_cases; i++)
-		if (!strcmp(t->cases[i].name, name))
-			return &t->cases[i];
+	if (!t)
+		return NULL;
+	for_each(r, t->cases, t->nr_cases)
+		if (!strcmp(r->name, name))
+			return r;
 	return NULL;
 }
 
 struct test *find_test(struct boot *b, const char *name)
 {
-	for (int i = 0; i < b->nr_tests; i++)
-		if (!strcmp(b->tests[i].own.name, name))
-			return &b->tests[i];
+	for_each(t, b->tests, b->nr_tests)
+		if (!strcmp(t->own.name, name))
+			return t;
 	return NULL;
 }
 
@@ -325,8 +322,8 @@ int count_tests(const struct boot *b, enum state state)
 {
 	int n = 0;
 
-	for (int i = 0; i < b->nr_tests; i++)
-		n += b->tests[i].own.state == state;
+	for_each(t, b->tests, b->nr_tests)
+		n += t->own.state == state;
 	return n;
 }
 
@@ -422,8 +419,8 @@ static bool load_patterns(struct boot *b, const char *path, bool exceptions, str
 
 static bool matches(const struct patterns *p, const char *line)
 {
-	for (int i = 0; i < p->nr; i++)
-		if (!regexec(&p->re[i], line, 0, NULL, 0))
+	for_each(re, p->re, p->nr)
+		if (!regexec(re, line, 0, NULL, 0))
 			return true;
 	return false;
 }
@@ -448,8 +445,8 @@ static bool same_but_digits(const char *a, const char *b)
 
 static bool has_line(const struct text *t, const char *line)
 {
-	for (int i = 0; i < t->nr; i++)
-		if (same_but_digits(t->line[i], line))
+	for_each(other, t->line, t->nr)
+		if (same_but_digits(*other, line))
 			return true;
 	return false;
 }
@@ -494,15 +491,12 @@ static void find_splats(struct boot *b, const struct text *other)
 /* For other CPUIDs than none, the probe tries exceptions only. */
 static void check_matrix(struct boot *b)
 {
-	for (int i = 0; i < b->nr_sweeps; i++) {
-		const struct sweep *s = &b->sweeps[i];
-
+	for_each(s, b->sweeps, b->nr_sweeps)
 		for (int type = 0; type < NR_TYPES; type++)
 			if (!s->word[type][NR_VECTORS - 1] &&
 			    (type == TYPE_EXCEPTION || !strcmp(s->variant, "none")))
 				problem(b, "matrix %s.%s lacks type %d", s->variant,
 					s->path, type);
-	}
 }
 
 /* Why the guest did not finish, or NULL. */
@@ -569,11 +563,10 @@ void read_boot(struct boot *b, const char *label, const char *dir, const char *o
 
 static void merge_test(struct boot *b, struct test *t, const struct test *part)
 {
-	for (int i = 0; i < part->nr_cases; i++) {
-		if (find_case(t, part->cases[i].name))
-			problem(b, "%s: case %s in two boots", t->own.name,
-				part->cases[i].name);
-		*push(t->cases, t->nr_cases) = part->cases[i];
+	for_each(r, part->cases, part->nr_cases) {
+		if (find_case(t, r->name))
+			problem(b, "%s: case %s in two boots", t->own.name, r->name);
+		*push(t->cases, t->nr_cases) = *r;
 	}
 	/* The worse one of two results; skipped is what was skipped everywhere. */
 	if (part->own.state < t->own.state)
@@ -582,16 +575,16 @@ static void merge_test(struct boot *b, struct test *t, const struct test *part)
 
 void merge_boot(struct boot *b, const struct boot *part)
 {
-	for (int i = 0; i < part->nr_tests; i++) {
-		struct test *t = find_test(b, part->tests[i].own.name);
+	for_each(other, part->tests, part->nr_tests) {
+		struct test *t = find_test(b, other->own.name);
 
 		if (t)
-			merge_test(b, t, &part->tests[i]);
+			merge_test(b, t, other);
 		else
-			*push(b->tests, b->nr_tests) = part->tests[i];
+			*push(b->tests, b->nr_tests) = *other;
 	}
-	for (int i = 0; i < part->nr_sweeps; i++)
-		*push(b->sweeps, b->nr_sweeps) = part->sweeps[i];
+	for_each(s, part->sweeps, part->nr_sweeps)
+		*push(b->sweeps, b->nr_sweeps) = *s;
 	b->problems += part->problems;
 	b->splats += part->splats;
 	b->own_splats += part->own_splats;

@@ -35,21 +35,19 @@ static char *totals(const struct test *t)
 /* Each reason once. */
 static void print_skips(const struct test *t)
 {
-	for (int i = 0; i < t->nr_cases; i++) {
-		const char *why = t->cases[i].note;
+	for_each(r, t->cases, t->nr_cases) {
 		int before = 0, all = 0;
 
-		if (t->cases[i].state != SKIP)
+		if (r->state != SKIP)
 			continue;
-		for (int j = 0; j < t->nr_cases; j++) {
-			bool same = t->cases[j].state == SKIP &&
-				    !strcmp(t->cases[j].note, why);
+		for_each(other, t->cases, t->nr_cases) {
+			bool same = other->state == SKIP && !strcmp(other->note, r->note);
 
 			all += same;
-			before += same && j < i;
+			before += same && other < r;
 		}
 		if (!before)
-			printf("          %d skipped: %s\n", all, why);
+			printf("          %d skipped: %s\n", all, r->note);
 	}
 }
 
@@ -63,9 +61,9 @@ static void print_test(const struct test *t)
 	if (t->nr_cases)
 		printf(" (%s)", totals(t));
 	putchar('\n');
-	for (int i = 0; i < t->nr_cases; i++)
-		if (t->cases[i].state == FAIL)
-			printf("          not ok %s\n", t->cases[i].name);
+	for_each(r, t->cases, t->nr_cases)
+		if (r->state == FAIL)
+			printf("          not ok %s\n", r->name);
 	print_skips(t);
 }
 
@@ -82,8 +80,8 @@ static int report_boot(const char *dir, const char *other)
 	int bad;
 
 	read_boot(&b, "", dir, other);
-	for (int i = 0; i < b.nr_tests; i++)
-		print_test(&b.tests[i]);
+	for_each(t, b.tests, b.nr_tests)
+		print_test(t);
 	bad = count_tests(&b, FAIL) + count_tests(&b, CRASHED);
 	if (b.unfinished) {
 		printf("NOT FINISHED: %s\n", b.unfinished);
@@ -114,8 +112,8 @@ static void print_selftest(void)
 
 static bool in_list(const struct text *list, const char *name)
 {
-	for (int i = 0; i < list->nr; i++)
-		if (!strcmp(list->line[i], name))
+	for_each(line, list->line, list->nr)
+		if (!strcmp(*line, name))
 			return true;
 	return false;
 }
@@ -131,8 +129,8 @@ static void judge_red(struct boot *base, struct boot *patched, const char *file)
 	struct text red = load("", file);
 	int listed = 0;
 
-	for (int i = 0; i < red.nr; i++) {
-		char *name = red.line[i];
+	for_each(line, red.line, red.nr) {
+		char *name = *line;
 		bool may_skip = strstr(name, " or-skip");
 		struct result *r;
 
@@ -154,11 +152,12 @@ static void judge_red(struct boot *base, struct boot *patched, const char *file)
 		problem(base, "%s: %s", file, red.missing ? "missing" : "empty");
 		return;
 	}
-	for (int i = 0; old && i < old->nr_cases; i++)
-		if (old->cases[i].state == FAIL && !in_list(&red, old->cases[i].name))
-			problem(base, "case %s failed, but is not listed in %s",
-				old->cases[i].name, file);
-	if (old && old->nested && old->plan != old->nr_cases)
+	if (!old)
+		return;
+	for_each(r, old->cases, old->nr_cases)
+		if (r->state == FAIL && !in_list(&red, r->name))
+			problem(base, "case %s failed, but is not listed in %s", r->name, file);
+	if (old->nested && old->plan != old->nr_cases)
 		problem(base, "%s planned %ld cases and reported %d", SELFTEST,
 			old->plan, old->nr_cases);
 }
@@ -180,13 +179,10 @@ static void judge_green(struct boot *b)
 	judge_own(b, t);
 	if (t->own.state == PASS && !count(t, PASS))
 		problem(b, "%s: no case passed", SELFTEST);
-	for (int i = 0; i < t->nr_cases; i++) {
-		const struct result *r = &t->cases[i];
-
+	for_each(r, t->cases, t->nr_cases)
 		if (r->state == FAIL)
 			problem(b, "case %s failed%s%s", r->name,
 				r->said ? ": " : "", r->said ?: "");
-	}
 }
 
 /* Without the matrix, there is nothing to look at. */
@@ -247,8 +243,7 @@ static int compare_boots(struct boot *base, struct boot *patched, bool all)
 	bool headed = false;
 
 	for (int side = 0; side < 2; side++) {
-		for (int i = 0; i < boots[side]->nr_tests; i++) {
-			const struct test *t = &boots[side]->tests[i];
+		for_each(t, boots[side]->tests, boots[side]->nr_tests) {
 			struct test *other = find_test(boots[!side], t->own.name);
 
 			if (!is_other(t, all) || (side && other))
@@ -280,11 +275,11 @@ static void judge_cases(struct boot *base, struct boot *patched)
 	struct test *old = find_test(base, SELFTEST);
 	struct test *new = find_test(patched, SELFTEST);
 
-	if (!new || new->own.state != PASS)
+	if (!old || !new || new->own.state != PASS)
 		return;
-	for (int i = 0; old && i < old->nr_cases; i++)
-		if (!find_case(new, old->cases[i].name))
-			problem(patched, "case %s did not run", old->cases[i].name);
+	for_each(r, old->cases, old->nr_cases)
+		if (!find_case(new, r->name))
+			problem(patched, "case %s did not run", r->name);
 }
 
 static int report_pair(const char *red, bool own, char **dirs)

@@ -87,6 +87,9 @@ struct boot {
 	((array) = check(reallocarray(array, (nr) + 1, sizeof(*(array)))), \
 	 memset(&(array)[nr], 0, sizeof(*(array))), &(array)[(nr)++])
 
+#define for_each(e, array, nr) \
+	for (typeof(*(array)) *e = (array); e < (array) + (nr); e++)
+
 /* read.c */
 
 /* The lists for the console's lines, -d and -a. */
