@@ -88,51 +88,48 @@ static void make_state_case(u64 nr, struct state_case *c)
 {
 	struct rng rng = { job.seed * 0x2545f4914f6cdd1d ^ nr ^ 1ull << 63 };
 	struct vmcb *vmcb = nested_vmcb(&c->s);
+	bool event;
 	u32 n;
 
 	c->s = saved;
 	c->kind = any_kind(&rng);
-	c->event_inj = c->kind == EVENT || below(&rng, 4) ? any_event(&rng) : 0;
+	event = c->kind == EVENT;
+	c->event_inj = event || below(&rng, 4) ? any_event(&rng) : 0;
 	c->event_inj_err = random64(&rng);
 	c->run = !below(&rng, 4);
 	n = nr_changes(&rng, c->kind);
-	if (c->kind != EVENT && !below(&rng, 6))
+	if (!event && !below(&rng, 6))
 		vary_header(&rng, &c->s.nested);
 
 	for (; n; n--) {
 		u32 way = below(&rng, nr_fields + 2);
 		const struct field *f;
+		bool in_save;
 		u64 value;
 
 		if (way >= nr_fields) {
 			if (way == nr_fields)
 				nested_paging(vmcb, (u64)arena[N_PML4]);
-			else if (c->kind != EVENT)
+			else if (!event)
 				nested_paging(vmcb, any_root(&rng, (u64)arena[N_PML4]));
 			continue;
 		}
 		f = &fields[way];
-		value = get_field(vmcb, f);
+		in_save = f->offset >= offsetof(struct vmcb, save);
 		/* L1 has no IDT: no exception of its own gets anywhere. */
-		if (f->how == NEVER || f->offset == offsetof(struct vmcb, save.idtr.limit))
+		if (f->how == NEVER || f->offset == offsetof(struct vmcb, save.idtr.limit) ||
+		    (event && in_save && f->how != NO_CHECK))
 			continue;
-		if (f->offset >= offsetof(struct vmcb, save)) {
-			if (c->kind == EVENT && f->how != NO_CHECK)
-				continue;
-			if (strstr(f->name, ".base") || f->how == ADDRESS)
-				value = any_address(&rng, value, true);
-			else
-				value = any_value(&rng, value, 8 * f->size);
-		} else if (f->how == NO_CHECK) {
-			value = any_value(&rng, value, 8 * f->size);
-		} else if (f->how == MORE_BITS && (c->kind == EVENT || below(&rng, 2))) {
+		value = get_field(vmcb, f);
+		if (in_save && (strstr(f->name, ".base") || f->how == ADDRESS))
+			value = any_address(&rng, value, true);
+		else if (!in_save && f->how == MORE_BITS && (event || below(&rng, 2)))
 			value |= random64(&rng);
-		} else if (c->kind != EVENT) {
+		else if (f->how == NO_CHECK || !event)
 			value = any_value(&rng, value, 8 * f->size);
-		}
 		set_field(vmcb, f, value);
 	}
-	if (c->kind != EVENT && !below(&rng, 8))
+	if (!event && !below(&rng, 8))
 		vmcb->save.cr3 = any_root(&rng, vmcb->save.cr3);
 	mend_roots(vmcb);
 }
@@ -238,11 +235,9 @@ void fuzz_state(u64 wanted, long long lone)
 		cpuid = caps_of(nr);
 		job.caps = vcpu_has(cpuid);
 		start_state(&vm, cpuid);
-		do {
+		do
 			state_case(&vm, nr, cpuid, lone >= 0);
-			if (lone >= 0)
-				break;
-		} while (++nr % BATCH && calls < wanted);
+		while (lone < 0 && ++nr % BATCH && calls < wanted);
 		vm_destroy(&vm);
 		check_arena();
 		if (lone >= 0)
