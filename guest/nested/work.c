@@ -77,26 +77,19 @@ static void sleep_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* The sum over all CPUs of a line of /proc/interrupts, -1 without it. */
+/* The number in a line of /proc/interrupts, as L2 has one CPU; -1 without it. */
 static long interrupts(const char *name)
 {
-	size_t len = strlen(name);
-	char line[512], *p, *end;
-	long sum = -1;
 	FILE *f = fopen("/proc/interrupts", "re");
+	char line[512], who[32];
+	long n, found = -1;
 
-	while (f && sum < 0 && fgets(line, sizeof(line), f)) {
-		p = line + strspn(line, " ");
-		if (strncmp(p, name, len) || p[len] != ':')
-			continue;
-		p += len + 1;
-		sum = 0;
-		for (long n; n = strtol(p, &end, 10), end != p; p = end)
-			sum += n;
-	}
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %31[^: ]: %ld", who, &n) == 2 && !strcmp(who, name))
+			found = n;
 	if (f)
 		fclose(f);
-	return sum;
+	return found;
 }
 
 /* ---- interrupts ---- */
