@@ -30,13 +30,9 @@ static void add_name(const char ***list, int *nr, const char *name)
 
 static const char *heading(const char *path)
 {
-	if (!strcmp(path, "vmrun_64bit"))
-		return "64-bit";
-	if (!strcmp(path, "vmrun_compat"))
-		return "compat";
-	if (!strcmp(path, "set_nested_state"))
-		return "state";
-	return path;
+	return !strcmp(path, "vmrun_64bit") ? "64-bit" :
+	       !strcmp(path, "vmrun_compat") ? "compat" :
+	       !strcmp(path, "set_nested_state") ? "state" : path;
 }
 
 static int max(int a, int b)

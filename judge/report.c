@@ -124,8 +124,7 @@ static bool in_list(const struct text *list, const char *name)
  */
 static void judge_red(struct boot *base, struct boot *patched, const char *file)
 {
-	struct test *old = find_test(base, SELFTEST);
-	struct test *new = find_test(patched, SELFTEST);
+	struct test *old = sides[0], *new = sides[1];
 	struct text red = load("", file);
 	int listed = 0;
 
@@ -270,10 +269,9 @@ static bool report_unfinished(const struct boot *a, const struct boot *b)
 }
 
 /* A test that says ok on the patched kernel had all the cases of the base. */
-static void judge_cases(struct boot *base, struct boot *patched)
+static void judge_cases(struct boot *patched)
 {
-	struct test *old = find_test(base, SELFTEST);
-	struct test *new = find_test(patched, SELFTEST);
+	struct test *old = sides[0], *new = sides[1];
 
 	if (!old || !new || new->own.state != PASS)
 		return;
@@ -305,7 +303,7 @@ static int report_pair(const char *red, bool own, char **dirs)
 	judge_probe(&base);
 	judge_probe(&patched);
 	judge_green(&patched);
-	judge_cases(&base, &patched);
+	judge_cases(&patched);
 
 	if (report_unfinished(&base, &patched))
 		return EXIT_UNFINISHED;
@@ -368,16 +366,13 @@ int main(int argc, char **argv)
 		return usage();
 	optind = 2;
 	while ((opt = getopt(argc, argv, pair ? "d:a:or:" : "d:a:")) != -1) {
-		if (opt == 'd')
-			deny_file = optarg;
-		else if (opt == 'a')
-			allow_file = optarg;
-		else if (opt == 'o')
-			own = true;
-		else if (opt == 'r')
-			red = optarg;
-		else
-			return usage();
+		switch (opt) {
+		case 'd': deny_file = optarg; break;
+		case 'a': allow_file = optarg; break;
+		case 'o': own = true; break;
+		case 'r': red = optarg; break;
+		default: return usage();
+		}
 	}
 	dirs = argc - optind;
 	if (pair ? dirs < 2 : debug ? dirs != 2 : dirs < 1 || dirs > 2)
