@@ -18,7 +18,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 . lib/lib.sh
-. kernel/vmlinux.sh
 need_base
 what=${1:-}
 # A debugged kernel does not need other tests.
@@ -52,10 +51,10 @@ build_kernel() {
 	image=vmlinux
 	[ -z "${DEBUG:-}" ] || image=${DEBUG_IMAGE:-vmlinux}
 	if wants_bzimage; then
-		build_all bzImage
+		kmake bzImage modules
 		cp "$obj/arch/x86/boot/bzImage" "$out.tmp/"
 	else
-		build_all "${image##*/}"
+		kmake "${image##*/}" modules
 	fi
 	mkdir -p "$obj/lab"
 	cp kernel/caps/* "$obj/lab/"
