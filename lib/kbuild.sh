@@ -38,47 +38,6 @@ changes_all_of_kvm() {
 			/^\+(\/\*| \*|$)/ { next } /^\+/ && !inside { other = 1 } END { exit !other }'
 }
 
-# included: the headers that the C files on standard input ask for, one a line. Many of asm/ are made by kbuild, and only include
-# that of asm-generic/.
-included() {
-	sed -nE 's@^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*@\1@p' | sed 'p; s|^asm/|asm-generic/|' | sort -u
-}
-
-# names_of DIRS: the headers in these folders, as one includes them, one a line.
-names_of() {
-	for _dir in $1; do
-		(cd "$_dir" && find . -name '*.h')
-	done | sed 's|^\./||' | sort -u
-}
-
-# unwanted_headers SRC OBJ: the headers that "make headers" would install and no test asks for, one a line: most of a thousand,
-# and kbuild starts eight programs for each. Wanted is what KVM's tests, what they share with others and the C library
-# include, and what that includes itself, whatever the conditions; but nothing that tools/ has, too, which comes first.
-unwanted_headers() (
-	cd "$1" || exit
-	_dirs='include/uapi arch/x86/include/uapi' _tools='tools/include tools/arch/x86/include'
-	names_of "$_dirs" >"$2/headers"
-	names_of "$_tools" | comm -23 "$2/headers" - >"$2/headers.candidates"
-	# shellcheck disable=SC2086 # a list
-	find tools/testing/selftests/*.h tools/testing/selftests/kvm tools/testing/selftests/rseq tools/testing/selftests/vfio \
-		$_tools /usr/include/*.h /usr/include/x86_64-linux-gnu/bits /usr/include/x86_64-linux-gnu/sys \
-		-name uapi -prune -o -name '*.[chS]' -exec cat {} + 2>/dev/null | included | comm -12 - "$2/headers.candidates" >"$2/headers.new"
-	: >"$2/headers.wanted"
-	while ! cmp -s "$2/headers.new" "$2/headers.wanted"; do
-		mv "$2/headers.new" "$2/headers.wanted"
-		for _dir in $_dirs; do
-			sed "s|^|$_dir/|" "$2/headers.wanted" | xargs cat 2>/dev/null || :
-		done | included | sort -u - "$2/headers.wanted" | comm -12 - "$2/headers.candidates" >"$2/headers.new"
-	done
-	comm -23 "$2/headers" "$2/headers.wanted"
-)
-
-# stray_headers OBJ FOLDER: the headers, one a line, that the tests in FOLDER have taken from this machine though their tree has them.
-stray_headers() {
-	find "$2" -name '*.d' -exec cat {} + | tr ' ' '\n' | sed -nE 's@^/usr/include/(x86_64-linux-gnu/)?(.*\.h):?$@\2@p' | sort -u |
-		comm -12 - "$1/headers"
-}
-
 # For sed: warnings stay warnings, or a compiler that is newer than the tree would not get past the base's.
 # shellcheck disable=SC2034 # for build.sh, steps.sh and clang.sh
 no_werror='s/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/'
