@@ -80,14 +80,11 @@ help:
 	@echo '  V=$(V)            1: show the commands'
 	@echo '  QEMU, QEMU_ARGS, CPU, CPU_ALSO, MEM and SMP are in guest/boot.sh'
 
-run:
-	@$(call with,run.sh)
+run caps mutants fuzz migrate kut:
+	@$(call with,$@.sh)
 
 shell:
 	@$(call with,run.sh --shell)
-
-caps:
-	@$(call with,caps.sh)
 
 stock:
 	@kernel/stock.sh proof/run.sh
@@ -96,21 +93,9 @@ stock:
 modules livepatch:
 	@$(if $(filter command,$(origin BASE)),$(if $(RELEASE)$(FLAVOUR),,echo "$@: which kernel of $(BASE)? RELEASE=..., as uname -r says it on the host, or FLAVOUR=amd64" >&2; exit 2;)) proof/modules.sh $(if $(filter livepatch,$@),--live)
 
-mutants:
-	@$(call with,mutants.sh)
-
-fuzz:
-	@$(call with,fuzz.sh)
-
-migrate:
-	@$(call with,migrate.sh)
-
 # Of Debian's kernels, the generic one can be Xen's first domain.
 nested:
 	@$(if $(filter xen,$(L1)),FLAVOUR=$(or $(FLAVOUR),amd64) kernel/stock.sh proof/nested.sh,$(call with,nested.sh))
-
-kut:
-	@$(call with,kut.sh)
 
 bench:
 	@proof/bench.sh
@@ -121,35 +106,17 @@ probe:
 check:
 	@check/check.sh $(BASES)
 
-tree:
-	@kernel/tree.sh
+tree export clean:
+	@kernel/$@.sh
 
-export:
-	@kernel/export.sh
-
-rebase:
-	@review/rebase.sh
+rebase port compare send-check quilt:
+	@review/$@.sh
 
 # All series, unless one was asked for: then BASE is not the default above.
 lint:
 	@$(if $(filter file,$(origin BASE)),unset BASE;) review/lint.sh
 
-port:
-	@review/port.sh
-
-compare:
-	@review/compare.sh
-
-send-check:
-	@review/send-check.sh
-
-quilt:
-	@review/quilt.sh
-
 fresh:
 	@check/fresh.sh
-
-clean:
-	@kernel/clean.sh
 
 .PHONY: help run stock modules livepatch shell caps mutants fuzz migrate nested kut bench probe check tree export rebase port compare lint send-check quilt fresh clean
