@@ -14,37 +14,29 @@ tree() {
 	kernel/export.sh --check
 }
 
-# ready_to_be_sent: the rules for patches, the mails, the steps built, sparse, documentation. Other bases print, too: the
-# table is kept together.
-ready_to_be_sent() {
-	QUICK=1 review/send-check.sh >"$log" 2>&1
-	code=$?
-	flock build/check.lock cat "$log"
-	[ "$code" -eq 0 ]
-}
-
 # kernels: if this fails, so does all that boots, and with a reason.
 kernels() {
 	kernel/build.sh base && kernel/build.sh patched && TEST=all kernel/build.sh tests && echo "ok - $BASE: kernels and tests (${STOCK:-kernel/kernel.config})"
 }
 
-# compiled: all that takes a compiler. LAB_ELSEWHERE: the bases whose kernels are made and booted in a bare system.
+# compiled: all that takes a compiler: the rules for patches, the mails, the steps built, sparse, documentation; the kernels, but
+# not those of LAB_ELSEWHERE, which are made and booted in a bare system. Other bases print, too: the table is kept together.
 compiled() {
-	ready_to_be_sent
+	QUICK=1 review/send-check.sh >"$log" 2>&1
 	code=$?
+	flock build/check.lock cat "$log"
 	case " $LAB_ELSEWHERE " in *" $BASE "*) return "$code" ;; esac
 	on_kernel kernels && [ "$code" -eq 0 ]
 }
 
-# on_kernel PART: it, on Debian's own kernel if this release of Debian has one of this base, which its compiler then has built;
-# else on the lab's, which takes minutes to compile.
+# on_kernel PART: on Debian's own kernel, if this release of Debian has one of this base; else on the lab's, which takes minutes.
 on_kernel() {
 	_stock=''
 	case " $(kernels_of "$(codename)") " in *" $BASE "*) _stock=${STOCK:-wanted} ;; esac
 	if [ "$_stock" = wanted ]; then
 		kernel/stock.sh check/check-base.sh "$1" "$BASE"
 	else
-		"$1"
+		boots "$1"
 	fi
 }
 
@@ -76,8 +68,6 @@ second_cpu() {
 	fi
 }
 
-capabilities() { proof/caps.sh; }
-
 # mutants: a handful, make mutants has all; where the lab's kernel takes longer to make one, less. "none" is not among them:
 # capabilities has just shown that the check as it is passes on the same KVMs.
 mutants() {
@@ -93,14 +83,18 @@ quietly() {
 	return "$code"
 }
 
-probe() { quietly proof/probe.sh --boot; }
-
-migration() { proof/migrate.sh; }
-
-# fuzz: what a few seconds are good for; make fuzz does fifty times as much.
-fuzz() { SEED=1 COUNT=20000 quietly proof/fuzz.sh; }
-
-three_levels() { proof/nested.sh; }
+# boots PART: one that boots a kernel. Of fuzz what a few seconds are good for; make fuzz does fifty times as much.
+boots() {
+	case $1 in
+	capabilities) proof/caps.sh ;;
+	probe) quietly proof/probe.sh --boot ;;
+	migration) proof/migrate.sh ;;
+	fuzz) SEED=1 COUNT=20000 quietly proof/fuzz.sh ;;
+	three_levels) proof/nested.sh ;;
+	kernels | red_and_green | as_after_an_edit | second_cpu | mutants) "$1" ;;
+	*) die 2 "usage: check/check-base.sh PART BASE" ;;
+	esac
+}
 
 BASE=${2:-} LAB_ELSEWHERE=${LAB_ELSEWHERE:-}
 need_base
@@ -111,6 +105,5 @@ mkdir -p build/log
 export LAB_SNAPSHOT
 case ${1:-} in
 tree | compiled) "$1" ;;
-kernels | red_and_green | as_after_an_edit | second_cpu | capabilities | mutants | probe | migration | fuzz | three_levels) on_kernel "$1" ;;
-*) die 2 "usage: check/check-base.sh PART BASE" ;;
+*) on_kernel "${1:-}" ;;
 esac

@@ -12,14 +12,14 @@ unset LAB_WITHOUT LAB_SNAPSHOT KERNEL KUT L1 TEST KVM_AMD TRACE NOISE DEBUG MUTA
 lock
 . check/parts.sh
 
+# scripts_lint: what is sourced is looked at where it is sourced, with the variables that it finds there.
 scripts_lint() {
-	printf '%s\n' */*.sh */*/*.sh .ci/run | grep -v ^build/ | xargs -P "$(nproc)" -n 8 shellcheck -x && echo "ok - shellcheck"
+	git grep -l "^#!/bin/sh" | xargs -P "$(nproc)" -n 8 shellcheck -xa && echo "ok - shellcheck"
 }
 
 # tables: docs/cost.md has what make bench has measured, as it is, and the cover letters say the same.
 tables() {
-	# shellcheck disable=SC2046 # one word a file
-	proof/bench-table $(find series -name bench | sort -V) >build/check.table
+	find series -name bench | sort -V | xargs proof/bench-table >build/check.table
 	_rc=0
 	sed -n '/^<!-- make bench/,/^<!-- end -->$/p' docs/cost.md | sed '1d; $d; /^```$/d' | diff build/check.table - >build/check.diff || _rc=1
 	result $_rc "docs/cost.md has the figures of make bench" build/check.diff
@@ -60,20 +60,17 @@ first_commands() {
 without_source() {
 	for _base; do
 		BASE=$_base ID='' && need_base
-		[ "$PACKAGE" != linux ] || flock build/pkg.lock kernel/pinned.sh >&2 || echo "$_base"
+		[ "$PACKAGE" != linux ] || flock build/pkg.lock kernel/fetch.sh --pinned >&2 || echo "$_base"
 	done
 }
 
-# no_bare_system: why none can be made, or nothing.
-no_bare_system() {
-	if [ -n "${LAB_FRESH:-}" ]; then
-		echo "this is one"
-	elif ! can_mount; then
-		echo "that takes root and the right to mount"
-	fi
+# but LIST BASE...: the bases that are not in the list.
+but() {
+	_list=$1
+	shift
+	printf '%s\n' "$@" | grep -vxF -e "$(echo "$_list" | tr ' ' '\n')"
 }
 
-# boots BASE...: all that boots a kernel.
 boots() {
 	for _base; do
 		for _part in red_and_green $edited second_cpu capabilities mutants probe migration fuzz three_levels; do
@@ -83,31 +80,23 @@ boots() {
 	done
 }
 
-# all BASE...: everything.
 all() {
-	why=$(no_bare_system) here=''
-	# shellcheck disable=SC2046 # one word, or none
-	lib/deps.sh tree package build run check clang docs send stock $([ -n "$why" ] || echo fresh) || exit
+	# Why no bare system can be made, or nothing.
+	why=''
+	can_mount || why="that takes root and the right to mount"
+	[ -z "${LAB_FRESH:-}" ] || why="this is one"
+	lib/deps.sh tree package build run check clang docs send stock || exit
+	[ -n "$why" ] || lib/deps.sh fresh || exit
 	ACCEL=bochs lib/deps.sh run || exit
-	LAB_WITHOUT=$(without_source "$@" | paste -sd ' ' -)
-	export LAB_WITHOUT
-	for _base; do
-		shift
-		case " $LAB_WITHOUT " in
-		*" $_base "*) echo "ok - $_base # SKIP the mirror has its source no longer (build/log/$_base-pinned.log)" | tee -a "$results" ;;
-		*) set -- "$@" "$_base" ;;
-		esac
+	LAB_WITHOUT=$(without_source "$@" | paste -sd ' ' -) LAB_ELSEWHERE=''
+	for _base in $LAB_WITHOUT; do
+		echo "ok - $_base # SKIP the mirror has its source no longer (build/log/$_base-pinned.log)" | tee -a "$results"
 	done
+	# shellcheck disable=SC2046 # one word a base
+	set -- $(but "$LAB_WITHOUT" "$@")
 	# What only the other release has a kernel of is booted there, and no kernel has to be compiled for it.
-	LAB_ELSEWHERE=''
 	[ -n "$why" ] || LAB_ELSEWHERE=$(elsewhere | paste -sd ' ' -)
-	for _base; do
-		case " $LAB_ELSEWHERE " in
-		*" $_base "*) ;;
-		*) here="$here $_base" ;;
-		esac
-	done
-	export LAB_ELSEWHERE
+	export LAB_WITHOUT LAB_ELSEWHERE
 	# It is in a world of its own and seldom busy: it runs beside all that comes before the guests of the bases.
 	beside check-tests check/tests.sh
 	tests=$!
@@ -126,14 +115,15 @@ all() {
 	bare=$!
 	case " $* " in *' 6.12 '*) part "a tree that has a part of the series" check/tests-kernel.sh ;; esac
 	# As many as there are cores: much of it keeps no more than one busy, and with more compilers these are in each other's way.
+	# The newest has the most patches: it comes first, so that at the end the least is done by one alone.
 	# shellcheck disable=SC2046 # one word a base
-	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(most_patches_first "$@")
+	part "ready to be sent, and built" side_by_side "$(nproc)" compiled $(printf '%s\n' "$@" | sort -rV)
 	joined "$tests"
 	part "bad input" said build/log/check-tests.log $?
 	# Once: whether the base has to be booted is not a matter of which one it is.
 	edited=as_after_an_edit
-	# shellcheck disable=SC2086 # a list
-	boots $here
+	# shellcheck disable=SC2046 # one word a base
+	boots $(but "$LAB_ELSEWHERE" "$@")
 	part "Debian's kernel" own_kernel
 	part "first in a clone" first_commands
 	if [ -n "$why" ]; then

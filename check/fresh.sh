@@ -7,10 +7,9 @@
 #   --compile      what make check has time for, on the release that this machine is not: the lab's programs, and the selftests
 #                  of all bases with -Werror
 #   --boot         what follows there, in the same root/: all that check.sh boots, for the base whose kernel only that release has
-# build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (the copy that a
-# command runs in), debs/ (what apt has downloaded) and lab/ (a clone of this repository with a build/ of its own).
-# Each command gets a new root/, so that it has the packages of its own groups in deps.sh and no others. It runs in
-# namespaces of its own, and its mounts and processes end with them.
+# build/fresh/SUITE has bare/ (as debootstrap made it, from this machine's own mirror and keys), root/ (a new copy of it for each
+# command, so that it has the packages of its own groups in deps.sh and no others), debs/ (what apt has downloaded) and lab/
+# (a clone of this repository with a build/ of its own). A command's mounts and processes end with it.
 # Prints "ok - ..." or "not ok - ..." for each; 1 if there is any of the latter.
 
 set -eu
@@ -19,67 +18,16 @@ cd "$(dirname "$0")/.."
 suites=${SUITE:-bookworm trixie}
 need_base
 . lib/apt.sh
+. check/bare.sh
 ID=fresh
 code=0
-
-# bare: a Debian of $suite.
-bare() {
-	rm -rf "$dir/bare" "$dir/bare.tmp"
-	debian "$suite" "$dir/bare.tmp" make
-	sources "$suite" "$suite-updates" "$suite-security" >"$dir/bare.tmp/etc/apt/sources.list"
-	apt-config dump | grep -iE '^Acquire::[a-z]+::proxy' >"$dir/bare.tmp/etc/apt/apt.conf.d/90proxy" || :
-	cp /etc/resolv.conf /etc/hosts "$dir/bare.tmp/etc/"
-	rm -rf "$dir/bare.tmp/var/cache/apt/archives"/*.deb "$dir/bare.tmp/var/lib/apt/lists"/*
-	mkdir -p "$dir/bare.tmp/lab"
-	mv "$dir/bare.tmp" "$dir/bare"
-}
-
-# clone: this repository as somebody else would get it; of build/ it has the packages of kernels alone.
-clone() {
-	if [ "$what" = again ] && [ -d "$dir/lab/.git" ]; then
-		g -C "$dir/lab" fetch -q --upload-pack "$upload_pack" "file://$PWD" HEAD
-		g -C "$dir/lab" reset -q --hard FETCH_HEAD
-		return
-	fi
-	rm -rf "$dir/lab"
-	g clone -q --upload-pack "$upload_pack" "file://$PWD" "$dir/lab"
-	mkdir -p "$dir/lab/build/pkg" "$dir/debs/partial"
-	find build/pkg -maxdepth 1 -name '*_all.deb' -exec cp -t "$dir/lab/build/pkg" {} +
-}
-
-# inside COMMAND...: in a new copy of the bare system, or for boot in the one that compile has left, as root, in the clone.
-inside() {
-	if [ "$what" != boot ]; then
-		rm -rf "$dir/root"
-		cp -a "$dir/bare" "$dir/root"
-	fi
-	# shellcheck disable=SC2016 # the inner shell expands these
-	unshare --mount --pid --fork --kill-child --propagation private sh -euc '
-		dir=$1
-		shift
-		# A place to mount: what is in there may have namespaces of its own.
-		mount --bind "$dir/root" "$dir/root"
-		mount --bind "$dir/lab" "$dir/root/lab"
-		mount --bind "$dir/debs" "$dir/root/var/cache/apt/archives"
-		mount --rbind /dev "$dir/root/dev"
-		mount -t proc proc "$dir/root/proc"
-		mount -t tmpfs tmpfs "$dir/root/tmp"
-		exec chroot "$dir/root" env -i -C /lab HOME=/root LAB_FRESH=1 \
-			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"' sh "$dir" "$@" &
-	_pid=$!
-	# Without its parent, the first process in there is killed, and all others with it.
-	trap 'kill -KILL "$_pid" 2>/dev/null; exit 130' INT TERM HUP
-	wait "$_pid"
-}
 
 # try WHAT COMMAND...: a line of result; what the command has skipped, its notes and its totals; its end if it fails.
 try() {
 	_what=$1 _t=$(tenths) _rc=0
 	_log=build/log/fresh-$suite-$(echo "$1" | tr -cs '[:alnum:].\n' '-').log
 	shift
-	[ ! -t 1 ] || printf '  %-8s%s ...' FRESH "$suite: $_what"
 	inside "$@" >"$_log" 2>&1 </dev/null || _rc=$?
-	[ ! -t 1 ] || printf '\r\033[K'
 	grep -E '^  (NOTE|FETCH|INSTALL|IMPORT|KERNEL|MODULES|TESTS|BOOT|TRY) |^[0-9]+ passed|# SKIP|^PASS' "$_log" | sed 's/^ */#   /' || :
 	[ "$_rc" -eq 0 ] || { tail -n 100 "$_log" | sed 's/^/#   /'; _what="$_what: exit $_rc; all of its output: $_log"; }
 	result "$_rc" "$suite: $_what  $(took "$_t")"
@@ -87,7 +35,6 @@ try() {
 
 # compile: whatever that release's compiler warns about is found, on all bases.
 compile() {
-	# shellcheck disable=SC2016 # the shell in there expands it
 	try "lab's programs, selftests of all bases with -Werror" sh -euc '
 		lib/deps.sh tree build
 		make -s -C guest OUT="$PWD/build/programs"
@@ -145,7 +92,6 @@ all() {
 
 # not_debian: with the tools, and neither dpkg nor apt.
 not_debian() {
-	# shellcheck disable=SC2016 # the shell in there expands it
 	try "make tree, lint, export, probe, run KERNEL= without dpkg and apt" sh -euc '
 		lib/deps.sh tree package build run check
 		make tree BASE=6.12
@@ -154,9 +100,6 @@ not_debian() {
 		make tree lint export probe BASE=6.12
 		make run BASE=6.12 KERNEL=/tmp/linux'
 }
-
-# again: the command that was asked for.
-again() { try "$*" "$@"; }
 
 case $suites in
 bookworm | trixie | 'bookworm trixie') ;;
@@ -188,7 +131,10 @@ for suite in $suites; do
 		[ -d "$dir/bare" ] || stage BARE "$suite, by debootstrap" bare
 		clone
 	fi
-	$what "$@"
+	case $what in
+	again) try "$*" "$@" ;;
+	*) $what ;;
+	esac
 	# A root/ that is left is the next one's.
 	[ "$what" = compile ] || rm -rf "$dir/root"
 done

@@ -32,14 +32,26 @@ side_by_side() {
 	printf '%s\n' "$@" | xargs -P "$_n" -n 1 check/check-base.sh "$_part"
 }
 
-# most_patches_first BASE...: what takes the longest comes first, so that at the end the least is done by one alone.
-most_patches_first() {
-	for _base; do
-		echo "$(find "series/$_base" -name '[0-9]*.patch' 2>/dev/null | wc -l) $_base"
-	done | sort -rn | cut -d' ' -f2
+# beside NAME COMMAND...: in the background, its output in build/log/NAME.log. It hears ctrl-C, as a job of a script would not,
+# and ends with this script.
+running=''
+beside() {
+	_name=$1
+	shift
+	env --default-signal=INT,QUIT "$@" >"build/log/$_name.log" 2>&1 &
+	running="$running $!"
+	trap 'kill $running 2>/dev/null; exit 130' INT TERM HUP
 }
 
-# said LOG CODE: what a command that ran beside the other parts has said, and how it ended.
+# joined PID: waits for it; its exit code.
+joined() {
+	_code=0
+	wait "$1" || _code=$?
+	running=$(echo "$running " | sed "s/ $1 / /; s/ *\$//")
+	return "$_code"
+}
+
+# said LOG CODE: what it has said, and how it ended.
 said() {
 	cat "$1"
 	return "$2"

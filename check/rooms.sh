@@ -23,7 +23,7 @@ while read -r room door; do
 	doors="$doors|$room/($door)"
 done <<'EOT'
 lib    .*
-kernel (fetch|pinned|source|release|tree|export|build|stock)\.sh|suite|kernel\.config
+kernel (fetch|source|release|tree|export|build|stock)\.sh|suite|kernel\.config
 guest  (vm|boot)\.sh
 judge  judge\.sh|tests/run\.sh
 proof  .*

@@ -22,12 +22,11 @@ grep -qs '^PASS: ' "${1:-}" || die 2 "'${1:-}' is no report of a make run that w
 	echo '```'
 } >"$sample"
 
-quoted() { sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d'; }
-
 if [ -n "$write" ]; then
 	sed -i -e '/^<!-- make run/,/^<!-- end -->$/{ //!d; }' -e "/^<!-- make run/r $sample" README.md
 fi
 code=0
-quoted | diff - "$sample" >"$sample.diff" || echo "check/sample.sh --write build/run/6.12/last/report, or that of make stock" >>"$sample.diff"
+sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d' | diff - "$sample" >"$sample.diff" ||
+	echo "check/sample.sh --write build/run/6.12/last/report, or that of make stock" >>"$sample.diff"
 result "$(wc -l <"$sample.diff")" "README.md has what make run prints" "$sample.diff"
 exit $code

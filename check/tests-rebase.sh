@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-rebase.sh - the cases of tests.sh for make rebase. A stand-in for run.sh gives the verdict.
 # Sourced by tests-release.sh, whose releases and functions it uses.
-# shellcheck disable=SC2154 # t, linux, deb, pinned: set by tests.sh and what it sources
 
-# shellcheck disable=SC2016 # the stand-in expands it
 echo 'echo "PASS: stand-in"; exit ${VERDICT:-0}' | program stub/run.sh
 cp "$t/stub/run.sh" proof/run.sh
 

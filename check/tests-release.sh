@@ -2,7 +2,6 @@
 # tests-release.sh - the cases of tests.sh for the release of the kernel: a package of another name, and point releases that
 # the series was not written on.
 # Sourced by tests.sh in its small world, at its end: every case begins with a lab that has nothing yet.
-# shellcheck disable=SC2154 # t, linux and deb: set by tests.sh and tests-setup.sh
 
 # release VERSION SCRIPT: a release in $MIRROR whose nested.c a sed script has changed; its Makefile has a line more.
 release() {
@@ -51,7 +50,6 @@ expect 3 "^deps: UPDATE apt's lists failed" "deps where apt answers for another 
 
 # Of a machine that is set up for no security suite.
 sed s/SUITE=none/SUITE=none-security/ series/1.0/base >series/bad/base
-# shellcheck disable=SC2016 # the inner shell expands it
 expect 0 "^deb .*copy:$MIRROR-security/ none-security main$" "no security suite in apt's sources" \
 	env BASE=bad sh -euc '. lib/lib.sh; need_base; . lib/apt.sh; sources "$SUITE"'
 
@@ -104,7 +102,6 @@ echo more >>"$MIRROR/pool/main/l/linux-1.0/$pinned_name"
 expect 0 "series, equal by patch-id on 1.0-2$" "export --check with another package in the pool" kernel/export.sh --check
 rm -r "$MIRROR/pool"
 
-# hunks: where the patches apply.
 hunks() { grep -h -e '^@@' -e '^index' "$1"/0*; }
 
 # reworded: a commit's text is edited on the newer release, and exported; series/1.0 is left as it was.

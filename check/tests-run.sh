@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-run.sh - the cases of tests.sh for what boots: settings that are wrong, no QEMU, guests that hang.
 # Sourced by tests.sh in its small world; stub/build.sh there stands in for kernel/build.sh.
-# shellcheck disable=SC2154 # t: set by tests.sh
 
 expect 2 "TEST names 'none', which is not in kernel/suite" "an unknown TEST" env TEST=none proof/run.sh
 expect 2 "KUT=.*/empty is no checkout of kvm-unit-tests" "kvm-unit-tests where there are none" env KUT="$t/empty" proof/kut.sh

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tests-stock.sh - bad input of stock.sh: kernels that there are not, that cannot be, and whose source or compiler is gone.
 # Sourced by tests.sh after tests-setup.sh, with the series 1.0.
-# shellcheck disable=SC2154,SC2016 # linux, t: set by tests.sh; single quotes: expanded by the stand-in
 
 # All that apt knows is $t/available; what it downloads is in $MIRROR.
 program stock/apt-cache <<-'EOT'

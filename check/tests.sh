@@ -44,8 +44,7 @@ report() {
 	[ "$2" = yes ] || { failed=1; sed 's/^/#   /' "$t/out"; }
 }
 
-# expect CODE PATTERN WHAT COMMAND...: it exits with CODE, PATTERN is in its last line but for make's own, and what is
-# the user's is as it was.
+# expect CODE PATTERN WHAT COMMAND...: it exits with CODE, its last line but make's has PATTERN, what is the user's is as before.
 expect() {
 	_want=$1 _pattern=$2 _what=$3 _before=$(theirs "$1") _code=0 _ok=yes
 	shift 3
@@ -84,27 +83,7 @@ g -C "$linux" reset -q --hard HEAD^
 expect 2 "SUITE=sid: bookworm or trixie" "a bare system of another release" env SUITE=sid check/fresh.sh
 expect 2 "leave KERNEL out" "a bare system with KERNEL" on 1.0 check/fresh.sh
 expect 3 "a bare system takes root.*: sudo make fresh" "a bare system as a user" env PATH="$t/user:$PATH" check/fresh.sh
-. check/tests-deps.sh
-mv "$deb" "$t/deb.good"
-expect 3 "no linux-source-1.0 from this machine's Debian mirror.*KERNEL=" "no package and no network" kernel/tree.sh
-head -c 1000 "$t/deb.good" >"$deb"
-expect 3 "is not the file that series/1.0/base names (sha256); removed it" "a package cut short" kernel/tree.sh
-
-# full_disk: tree.sh where there is room for the package and little else, and again when there is more.
-full_disk() {
-	# shellcheck disable=SC2016 # the inner shell expands these
-	unshare -m sh -euc 'mount -t tmpfs -o size=8m tmpfs build; mkdir build/pkg; cp "$1" "$2"
-		! kernel/tree.sh || exit; mount -o remount,size=64m build; kernel/tree.sh >&2' sh "$t/deb.good" "$deb"
-}
-if unshare -m mount -t tmpfs tmpfs build 2>/dev/null; then
-	expect 0 "TREE    1.0  1 patches" "a full disk, then room again" full_disk
-	report "the full disk was named" "$(sed -n 's/^The disk is full: .*build\.$/yes/p' "$t/out")"
-else
-	echo "ok - bad input: a full disk # SKIP no right to mount here"
-fi
-
-cp "$t/deb.good" "$deb"
-. check/tests-cut.sh
+. check/tests-machine.sh
 
 echo aside >>build/tree/1.0/Makefile
 g -C build/tree/1.0 stash -q
@@ -126,11 +105,27 @@ expect 0 "TREE    1.0  1 patches .*anew" "FORCE=1 on both changed" env FORCE=1 k
 expect 2 "put aside: refs/saved/1.0-.*make clean FORCE=1" "clean with work put aside" make clean
 expect 0 "^work$" "and the work is still there" store show "$(store for-each-ref --format='%(refname)' refs/saved):new-file"
 
-. check/tests-port.sh
+# conflict: a port onto a tree whose line 50 is another; it is left to be merged, and git takes it back.
+conflict() {
+	(cd build/tree/none && g reset -q --hard refs/base/none && sed -i s/50/5O/ arch/x86/kvm/svm/nested.c && g commit -qam other)
+	_rc=0
+	FROM=1.0 BASE=none review/port.sh || _rc=$?
+	[ "$_rc" -eq 1 ] && g -C build/tree/none cherry-pick --abort && ! dirty build/tree/none && echo "taken back"
+}
+expect 2 "from which base?" "port without FROM" make port
+expect 2 "no base '9.9'; there is BASE=" "port from an unknown base" env FROM=9.9 review/port.sh
+expect 2 "are both 1.0" "port to where it comes from" env FROM=1.0 review/port.sh
+expect 2 "PATCH=7: series/1.0 has the patches 0001 to 0001" "port of an unknown PATCH" env FROM=1.0 BASE=none PATCH=7 review/port.sh
+expect 0 "NEXT    make export BASE=none, then make run" "port to a base without patches" env FROM=1.0 BASE=none review/port.sh
+echo dirt >build/tree/none/new-file
+expect 2 "build/tree/none has changes in no commit" "port onto a dirty tree" env FROM=1.0 BASE=none review/port.sh
+rm build/tree/none/new-file
+expect 0 "taken back" "port with a conflict" conflict
+expect 2 "no base '9.9'; there is BASE=" "compare with an unknown base" env FROM=9.9 make compare
+expect 2 "DSC=/nonexistent: there is no such file" "quilt with a package that is not there" env DSC=/nonexistent review/quilt.sh
+expect 2 "leave KERNEL out" "send-check of KERNEL" on 1.0 make send-check
 
 . check/tests-stock.sh
-
 . check/tests-run.sh
-
 . check/tests-release.sh
 exit $failed

@@ -1,11 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-#
-# One boot in Bochs, for boot.sh: an emulator whose SVM is other people's work than QEMU's.
-#
+# bochs.sh - one boot in Bochs, for boot.sh: an emulator whose SVM is other people's work than QEMU's.
 # Usage: guest/bochs.sh VMLINUZ INITRD RUNDIR WORDS
 #        guest/bochs.sh --version     what it is; 4 if it is none that boots Linux
-#
 # The kernel is on an ISO image, packed, as a BIOS wants it. The serial ports are pseudo terminals, which socat reads to their
 # end; Bochs's screen, which needs a terminal, too, is in RUNDIR/screen.log, and what it says of itself in RUNDIR/bochs.log.
 # Environment: BOCHS (bochs-bin), CPU, a model of its own (ryzen).
@@ -88,7 +85,6 @@ ports=$! pids=$!
 socat -u PTY,raw,echo=0,link=com2,wait-slave,pty-interval=0.1 CREATE:report.ktap &
 ports="$ports $!" pids="$pids $!"
 until [ -e com1 ] && [ -e com2 ]; do sleep 0.1; done
-# shellcheck disable=SC2016 # the shell in there expands it
 script -qfc 'TERM=vt100 exec "$bochs" -q -f bochsrc $debugger' /dev/null </dev/null >screen.log 2>&1 &
 pids="$pids $!"
 wait $! || :

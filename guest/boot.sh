@@ -1,15 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-#
-# One boot: one emulator, one wall-clock limit, one run folder.
-#
+# boot.sh - one boot: one emulator, one wall-clock limit, one run folder.
 # Usage: guest/boot.sh VMLINUX INITRD RUNDIR SECONDS [kernel word...]
-#
-# or guest/boot.sh --check: only says which emulator that is, and 4 if it or ACCEL is not to be had.
-#
+#        guest/boot.sh --check     only says which emulator that is, and 4 if it or ACCEL is not to be had
 # SECONDS 0: no limit, and the console on this terminal (for lab.shell).
-# Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap
-# (ttyS1), qemu.err and status ("exit CODE" or "timeout SECONDS").
+# Writes to RUNDIR: qemu.cmd (pasteable), console.log (ttyS0), report.ktap (ttyS1), qemu.err, status (exit CODE, timeout SECONDS).
 # Environment: ACCEL=tcg|kvm|bochs (tcg), CPU, CPU_ALSO (more of it, for TCG), MEM (1G), SMP (1), QEMU, QEMU_ARGS
 # (further words for QEMU), TSC_KHZ (what lab/tsc prints), V=1 to see the command. Bochs (bochs.sh) wants a bzImage.
 # Exit: 0 it ended by itself, 2 usage, 4 it did not, or could not start.
@@ -23,18 +18,9 @@ die() {
 	exit "$code"
 }
 
-# Prints the arguments so that a shell reads them back as they are.
-quote() {
-	for word; do
-		printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
-	done
-	echo
-}
-
 need_nested_svm() {
-	if ! [ -r /dev/kvm ] || ! [ -w /dev/kvm ]; then
+	{ [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
 		die 4 "ACCEL=kvm: /dev/kvm is missing or not yours; without ACCEL the lab uses TCG"
-	fi
 	grep -qw svm /proc/cpuinfo ||
 		die 4 "ACCEL=kvm: not an AMD CPU with SVM; without ACCEL the lab uses TCG"
 	case $(cat /sys/module/kvm_amd/parameters/nested 2>/dev/null) in
@@ -64,25 +50,18 @@ bochs)
 *)
 	die 2 "ACCEL=$ACCEL: tcg, kvm or bochs" ;;
 esac
-if [ "${1:-}" = --check ]; then
-	exec "$qemu" --version
-fi
+[ "${1:-}" != --check ] || exec "$qemu" --version
 
 [ $# -ge 4 ] || die 2 "usage: $0 VMLINUX INITRD RUNDIR SECONDS [kernel word...]"
 vmlinux=$1 initrd=$2 dir=$3 limit=$4
 shift 4
-case $limit in
-*[!0-9]* | '' | 0?*) die 2 "\"$limit\" is not a number of seconds" ;;
-esac
+case $limit in *[!0-9]* | '' | 0?*) die 2 "\"$limit\" is not a number of seconds" ;; esac
 for file in "$vmlinux" "$initrd"; do
-	if ! [ -f "$file" ] || ! [ -r "$file" ]; then
-		die 2 "$file: no such file, or not readable"
-	fi
+	{ [ -f "$file" ] && [ -r "$file" ]; } || die 2 "$file: no such file, or not readable"
 done
 
 mkdir -p "$dir" || die 4 "$dir: cannot be made"
-rm -f "$dir/qemu.cmd" "$dir/console.log" "$dir/report.ktap" \
-	"$dir/qemu.err" "$dir/status"
+rm -f "$dir/qemu.cmd" "$dir/console.log" "$dir/report.ktap" "$dir/qemu.err" "$dir/status"
 
 # A comma in a file name would end the option there.
 log=$(printf '%s\n' "$dir" | sed 's/,/,,/g')
@@ -105,7 +84,8 @@ else
 	[ -z "${QEMU_ARGS:-}" ] || set -- "$@" $QEMU_ARGS
 fi
 
-quote "$@" >"$dir/qemu.cmd"
+printf "'%s' " "$@" >"$dir/qemu.cmd"
+echo >>"$dir/qemu.cmd"
 [ -z "${V:-}" ] || cat "$dir/qemu.cmd"
 
 code=0
@@ -116,8 +96,7 @@ else
 	since=$(date +%s)
 	timeout -k 5 "$limit" "$@" </dev/null >"$dir/qemu.err" 2>&1 &
 	pid=$!
-	trap 'kill "$pid" 2>/dev/null; wait "$pid" || :; die 4 "interrupted"' \
-		INT TERM HUP
+	trap 'kill "$pid" 2>/dev/null; wait "$pid" || :; die 4 "interrupted"' INT TERM HUP
 	wait "$pid" || code=$?
 	trap - INT TERM HUP
 	# That is what timeout says, too, of a QEMU that it had to kill.

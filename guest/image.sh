@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # image.sh - the initramfs of a guest: init, KVM's modules, the tests and programs of its suite, and what else a proof wants in it.
 # Sourced by vm.sh.
-# shellcheck disable=SC2154 # out and run: vm.sh's
 
 # modules_of base|patched: KVM's modules in the order of their loading; Debian's kvm-amd may depend on more than ours.
 modules_of() { cat "$out/$1/order" 2>/dev/null || echo irqbypass.ko kvm.ko kvm-amd.ko; }
@@ -61,7 +60,6 @@ add_program() {
 	done
 }
 
-# add_shell ROOT: busybox, and a link for each of its commands.
 add_shell() {
 	add_program "$1" "$(command -v busybox)" bin/busybox 2>/dev/null
 	busybox --list | while read -r name; do

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh - the series files as commits on a base, or on a tree that has a part of them, aside from everybody's work.
 # Sourced after need_base; sets on, the commit to apply to, for who wants another to change.
-# shellcheck disable=SC2154 # BASE, ID, KERNEL: set by need_base
 
 on=refs/base/$ID
 aside=build/apply/$ID
 kvm_tests=tools/testing/selftests/kvm
 
 # sparse ARGS...: g in the worktree aside, which has only the files that the series touches.
-sparse() {
-	g -C "$aside" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false "$@"
-}
+sparse() { g -C "$aside" -c core.sparseCheckout=true -c core.sparseCheckoutCone=false "$@"; }
 
 drop_aside() {
 	rm -rf "$aside" "$aside.moved"
@@ -19,16 +16,10 @@ drop_aside() {
 
 # there PATCH [COMMIT]: true if $on, or that commit, has what the patch is for, in whatever shape: all that the file "there" beside
 # it says is found. Only a tree of the user's is asked, the packaged base is known to need every patch.
-there() {
-	_n=${1##*/}
-	[ -n "$KERNEL" ] && _signs=$(grep "^${_n%%-*} " "${1%/*}/there" 2>/dev/null) && has_signs "${2:-$on}" "$_signs"
-}
+there() { [ -n "$KERNEL" ] && _signs=$(signs_of "$1") && has_signs "${2:-$on}" "$_signs"; }
 
-# unfit PATCH: true if $on is no tree for it: it has not what "there" says behind the patch's number and a minus.
-unfit() {
-	_n=${1##*/}
-	[ -n "$KERNEL" ] && _signs=$(grep -e "^-${_n%%-*} " "${1%/*}/there" 2>/dev/null) && ! has_signs "$on" "$_signs"
-}
+# unfit PATCH: true if $on is no tree for it.
+unfit() { [ -n "$KERNEL" ] && _signs=$(signs_of "$1" -) && ! has_signs "$on" "$_signs"; }
 
 # left: the patches that $on needs, one a line.
 left() {
@@ -37,16 +28,7 @@ left() {
 	done
 }
 
-# passed_over FILE: true if $on has what a patch that touches FILE is for.
-passed_over() {
-	for _p in $(patches); do
-		! grep -qF "+++ b/$1" "$_p" || ! there "$_p" || return 0
-	done
-	return 1
-}
-
-# moved PATCH: its name, or that of a copy that puts the selftest where $on has them: in x86/, not x86_64/, since 6.14, and in the
-# Makefile that lists its new neighbours.
+# moved PATCH: it, or a copy that puts the selftest where $on has them, x86/ since 6.14, and its neighbours in a Makefile.
 moved() {
 	if ! grep -q "^+++ b/$kvm_tests/x86_64/" "$1" || [ "$(selftests_of "$on")" = x86_64 ]; then
 		echo "$1"
@@ -84,9 +66,8 @@ blobs() {
 	[ -n "$_lacks" ] || return 0
 	[ -z "$asked" ] || return 1
 	asked=yes
-	# shellcheck disable=SC2016 # the inner shell expands it
-	env KERNEL='' LAB_ID='' sh -c 'flock build/pkg.lock kernel/pinned.sh && kernel/tree.sh --apply "$(kernel/release.sh "$1")"' \
-		sh "$VERSION" >>"$log" 2>&1 || :
+	env KERNEL='' LAB_ID='' sh -c 'flock build/pkg.lock kernel/fetch.sh --pinned &&
+		kernel/tree.sh --apply "$(kernel/release.sh "$1")"' sh "$VERSION" >>"$log" 2>&1 || :
 	blobs "$1"
 }
 
@@ -116,7 +97,6 @@ optional() {
 without() {
 	say NOTE "$ID  $1 is left out: $why" >&2
 	grep -q "^+++ b/$kvm_tests/" "$1" || return 0
-	[ -z "$no_tests" ] || return 0
 	no_tests=yes
 	[ -z "$before_tests" ] || sparse reset -q --hard "$before_tests"
 }

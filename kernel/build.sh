@@ -11,9 +11,8 @@
 #                  one), and those that were built before
 #   strict-tests   all, and the series' own once more with -Werror
 # LAB_SNAPSHOT: a commit of that tree, if the caller has one.
-# DEBUG=1 adds kernel/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID).
-# One object directory serves base and patched: git rewrites only files that differ between the two,
-# so that make rebuilds only what the series touches. What is up to date is not built again.
+# DEBUG=1 adds kernel/debug.config to the kernels, in folders of their own ($VARIANT instead of $ID). One object directory serves
+# base and patched: git rewrites only files that differ between the two, so that make rebuilds only what the series touches.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +24,6 @@ case $what in *tests) DEBUG='' STOCK='' VARIANT=$ID ;; esac
 src=build/src/$ID
 obj=$PWD/build/obj/$VARIANT
 out=build/out/$VARIANT/$what
-fragments="kernel/kernel.config${DEBUG:+ kernel/debug.config}"
 
 # kmake ARGUMENT...: kbuild on the lab's worktree, reproducible but for the compiler.
 kmake() {
@@ -33,11 +31,7 @@ kmake() {
 		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
 }
 
-# fragment: what the configuration is made of.
-fragment() {
-	# shellcheck disable=SC2086 # a list
-	sed "${KERNEL:+$no_werror}" $fragments
-}
+fragment() { sed "${KERNEL:+$no_werror}" kernel/kernel.config ${DEBUG:+kernel/debug.config}; }
 
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
 wants_bzimage() { [ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]; }
@@ -87,7 +81,6 @@ mutant() {
 	take_modules "$out"
 }
 
-# tests_wanted: their names, one a line.
 tests_wanted() {
 	sed -nE 's/^[0-9]+ ([^ ]+).*/\1/p' kernel/suite | while read -r _name; do
 		case " svm_nested_event_inj_test ${TEST:-} " in
@@ -112,11 +105,6 @@ build_tests() {
 	for test; do
 		strip -o "$out.tmp/${test##*/}" "$test"
 	done
-}
-
-strict_tests() {
-	switch_source
-	strict_test
 }
 
 # input: all that decides what comes out; without it a build is done again.
@@ -150,7 +138,8 @@ esac
 lib/deps.sh build
 if [ "$what" = strict-tests ]; then
 	LAB_SNAPSHOT=$commit TEST=all kernel/build.sh tests
-	stage TESTS "$ID  the series' own, with -Werror" strict_tests
+	switch_source
+	stage TESTS "$ID  the series' own, with -Werror" strict_test
 	exit
 fi
 

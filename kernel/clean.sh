@@ -7,8 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . lib/lib.sh
 
-# kept: what commands have put aside, stashes and branches of the user's, and those of the trees whose tree was removed with
-# commits that no series has.
+# kept: what commands have put aside; the user's stashes and branches; those of trees that were removed with commits of their own.
 kept() {
 	find build/saved -mindepth 1 -maxdepth 1 2>/dev/null || :
 	[ -d build/git ] || return 0

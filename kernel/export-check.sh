@@ -2,7 +2,7 @@
 # export-check.sh - export.sh --check: the round trip from the series to a tree and back, on the release that series/$BASE/base
 # names and on the one that the base is.
 # Sourced by export.sh; uses its format, compare, release and new.
-# shellcheck disable=SC2154,SC2034 # set by export.sh and need_base; how is for export.sh
+# shellcheck disable=SC2034 # how is for export.sh
 
 # essence PATCH: what it has in common with itself on another release: all above the diff, and the diff's id. That is git
 # patch-id --stable, but for blanks, which it would not look at.
@@ -11,10 +11,8 @@ essence() {
 	g patch-id --verbatim <"$1" | cut -d' ' -f1 | grep . || echo "$1 has no id"
 }
 
-# alike A B: true if the two patches are the same, on whatever release.
 alike() { [ "$(essence "$1")" = "$(essence "$2")" ]; }
 
-# differs VERSION: the files are not what they give there.
 differs() {
 	die 1 "series/$BASE is not what its own commits give on $PACKAGE $1, in the files above: make tree export BASE=$BASE"
 }
@@ -32,7 +30,7 @@ check() {
 	say NOTE "the base is $PACKAGE $have, series/$BASE was written on $VERSION"
 	compare alike || differs "$have"
 	how="equal by patch-id on $have"
-	if ! flock build/pkg.lock kernel/pinned.sh 2>"$new.err"; then
+	if ! flock build/pkg.lock kernel/fetch.sh --pinned 2>"$new.err"; then
 		say NOTE "bytes were not compared: $(sed 's/^[^ ]* //' "$new.err")"
 		return
 	fi

@@ -95,7 +95,7 @@ on_pinned() {
 	_here=build/export/$ID.here
 	rm -rf "$_here"
 	mv "$new" "$_here"
-	if flock build/pkg.lock kernel/pinned.sh; then
+	if flock build/pkg.lock kernel/fetch.sh --pinned; then
 		pinned=$(LAB_SERIES=$_here kernel/release.sh "$VERSION")
 		if _tip=$(LAB_SERIES=$_here kernel/tree.sh --apply "$pinned"); then
 			format "$pinned" "$_tip"

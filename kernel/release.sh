@@ -15,12 +15,8 @@ ref=refs/release/$ID
 
 # touched: the files that the series finds in the base, that is all that it touches but for those that it makes.
 touched() {
-	# shellcheck disable=SC2016 # awk's
-	patches | xargs awk '
-		FNR == 1 { new = 0 }
-		/^diff --git / { f = substr($3, 3); new = !(f in seen); seen[f]; if (new) base[f]; next }
-		/^new file mode / && new { delete base[f] }
-		END { for (f in base) print f }' | sort
+	patches | xargs sed -n '/^--- \/dev\/null/{n; s|^+++ b/||p}' | sort -u >"$dir/made"
+	patches | xargs sed -n 's|^--- a/||p' | sort -u | comm -23 - "$dir/made"
 }
 
 # extract: those files become a commit whose message says what it was made of.

@@ -40,7 +40,6 @@ import() {
 	publish "$src"
 }
 
-# checkout: a worktree of a base that is in the store already.
 checkout() {
 	new_worktree "$src.tmp" "$ref"
 	g -C "$src.tmp" reset -q --hard
@@ -50,9 +49,7 @@ checkout() {
 # from_package: the base out of Debian's package, unless the one that is there will do.
 from_package() {
 	have=$(base_release)
-	if [ -z "${LAB_RELEASE:-}" ] && will_do "$have"; then
-		return 0
-	fi
+	[ -n "${LAB_RELEASE:-}" ] || ! will_do "$have" || return 0
 	version=${LAB_RELEASE:-$(flock build/pkg.lock kernel/fetch.sh)}
 	[ "$have" != "$version" ] || return 0
 	[ -z "$have" ] || keep_work "$PACKAGE goes from $have to $version"

@@ -20,46 +20,7 @@ root=$stock/root
 out=build/out/$VARIANT/$what
 modules=$stock/modules
 headers=$root/usr/src/linux-headers-$STOCK
-
-# file_of MODULE: where the image has it.
-file_of() {
-	find "$modules/kernel" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" | head -n 1
-}
-
-# plain FILE: a module of the image, unpacked.
-plain() {
-	case $1 in
-	*.xz) xz -dc "$1" ;;
-	*.zst) zstd -qdc "$1" ;;
-	*) cat "$1" ;;
-	esac
-}
-
-# order MODULE: its name as a file, after those of all that it depends on; nothing if it is built in.
-order() {
-	[ -n "$(file_of "$1")" ] || return 0
-	for _d in $(/sbin/modinfo -F depends "$(file_of "$1")" | tr , ' '); do
-		(order "$_d")
-	done
-	_f=$(file_of "$1")
-	_f=${_f##*/}
-	echo "${_f%.ko*}.ko"
-}
-
-# take DIR MODULE...: these modules, with all that they depend on, in DIR; their order there, and which files of the image they are.
-take() {
-	_dir=$1
-	shift
-	mkdir -p "$_dir"
-	for _m; do
-		order "$_m"
-	done | awk '!seen[$0]++' >"$_dir/order"
-	while read -r _ko; do
-		_f=$(file_of "${_ko%.ko}")
-		echo "${_f#"$modules/"}" >>"$_dir/files"
-		plain "$_f" >"$_dir/$_ko"
-	done <"$_dir/order"
-}
+. kernel/stock-modules.sh
 
 # make_modules DIR MODULE...: with the flags of the image but for debugging information, which would be stripped.
 make_modules() {
@@ -69,7 +30,6 @@ make_modules() {
 	KCFLAGS='-g0 -ftrack-macro-expansion=0' make -s -C "$headers" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= M="$_in" "$@"
 }
 
-# caps: kernel/caps, which uses nothing of KVM's.
 caps() {
 	mkdir -p "$stock/caps"
 	cp -u kernel/caps/* "$stock/caps/"
@@ -77,8 +37,7 @@ caps() {
 	cp "$stock/caps/caps.ko" "$out.tmp/"
 }
 
-# shipped: the kernel in the image, which QEMU then starts without having to emulate its unpacking; kvm-amd; and what finds the
-# disk of make nested.
+# shipped: the kernel in the image, unpacked, as it takes QEMU long to emulate that; kvm-amd; what finds the disk of make nested.
 shipped() {
 	# Its exit code is 0 even if it finds none, be it for want of a program that unpacks it.
 	sh "build/src/$ID/scripts/extract-vmlinux" "$stock/vmlinuz" >"$out.tmp/vmlinux"
@@ -147,7 +106,6 @@ mutant() {
 	rebuild "$out" || exit 8
 }
 
-# input: all that decides what comes out.
 input() {
 	cat "$stock/version"
 	case $what in

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-livepatch.sh - kernel/livepatch for Debian's kernel $STOCK: which functions it replaces, and the module.
 # Sourced by stock-build.sh.
-# shellcheck disable=SC2154 # stock, modules, out: stock-build.sh's
 
 # code FILE: its functions, one a line, without what moves when others grow: addresses, and places among strings and data.
 code() {
@@ -17,7 +16,6 @@ code() {
 		END { print name, code }' | sort
 }
 
-# compare: a kvm-amd.ko of the commit.
 compare() {
 	sources
 	make_modules "$stock/src/arch/x86/kvm" kvm-amd.ko
@@ -55,7 +53,6 @@ private() {
 	done
 }
 
-# livepatch: the module.
 livepatch() {
 	cp -u kernel/livepatch/* "$stock/livepatch/"
 	_id=$(readelf -n "$stock/livepatch/kvm-amd.shipped" | sed -n 's/.*Build ID: *//p' | sed 's/../\\x&/g')
@@ -72,6 +69,5 @@ livepatch() {
 	# A copy of a variable would not be kvm_amd's.
 	_twice=$(nm "$out.tmp/nsvm-eventinj.ko" | sed -n '/ __/d; s/.*\( [bBdD] .*\)/\1$/p' | grep -f - "$stock/livepatch/names" || :)
 	[ -z "$_twice" ] || { echo "the live patch would have its own $_twice"; return 1; }
-	# shellcheck disable=SC2046 # one word a symbol
-	"$stock/livepatch/relocs" "$out.tmp/nsvm-eventinj.ko" kvm_amd $(nm -u "$out.tmp/nsvm-eventinj.ko" | private)
+	nm -u "$out.tmp/nsvm-eventinj.ko" | private | xargs "$stock/livepatch/relocs" "$out.tmp/nsvm-eventinj.ko" kvm_amd
 }

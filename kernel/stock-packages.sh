@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # stock-packages.sh - which of Debian's kernels is meant, and its packages, by apt, unpacked in $root.
 # Sourced by stock.sh after apt.sh.
-# shellcheck disable=SC2154 # RELEASE, FLAVOUR, have, release, version, dir, root, log: set by stock.sh
 
 # pick: "RELEASE VERSION" of the kernel that is asked for, out of apt's records on standard input: by its name, or by $have, the
 # version of the source that the lab has.
@@ -20,19 +19,8 @@ pick() {
 
 # image: the kernel that is asked for: one that is unpacked here, or else out of all that apt knows, which takes a while.
 image() {
-	_here=$(find build/stock -mindepth 2 -maxdepth 2 -name version -exec cat {} + 2>/dev/null |
-		sed 's/\(.*\) \(.*\)/Package: linux-image-\1\nVersion: \2/' | pick)
-	if [ -n "$_here" ]; then
-		echo "$_here"
-	else
-		apt apt-cache dumpavail | pick
-	fi
-}
-
-# alone: no other apt of the lab until descriptor 6 is closed, or this shell ends; make check has several.
-alone() {
-	exec 6>build/pkg.lock
-	flock 6
+	find build/stock -mindepth 2 -maxdepth 2 -name version -exec cat {} + 2>/dev/null |
+		sed 's/\(.*\) \(.*\)/Package: linux-image-\1\nVersion: \2/' | pick | grep . || apt apt-cache dumpavail | pick
 }
 
 # get NAME [VERSION]: that package, in $version unless told, in build/pkg; sets file.
@@ -48,7 +36,7 @@ get() {
 source_package() {
 	[ ! -f "$(archive_of "$version")" ] || return 0
 	_t=$(tenths)
-	download "$PACKAGE" "$version" >>"$log" 2>&1 || { [ "$version" = "$VERSION" ] && kernel/pinned.sh 2>>"$log"; } || return
+	download "$PACKAGE" "$version" >>"$log" 2>&1 || { [ "$version" = "$VERSION" ] && kernel/fetch.sh --pinned 2>>"$log"; } || return
 	say FETCH "$PACKAGE $version  $(took "$_t")" >&2
 }
 
@@ -100,9 +88,7 @@ tools() {
 	dpkg-deb -x "$file" "$root"
 }
 
-# fetch_headers: what building a module for that kernel takes.
 fetch_headers() {
-	alone
 	unpack "linux-headers-$release"
 	_kbuild=$(depends 'linux-kbuild-[^ ]*')
 	# shellcheck disable=SC2046 # one word a package

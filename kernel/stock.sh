@@ -27,19 +27,6 @@ need_base
 FLAVOUR=${FLAVOUR:-cloud-amd64} RELEASE=${RELEASE:-}
 log=$PWD/build/log/$BASE-stock.log
 
-# fit: what cannot be is said before anything is built.
-fit() {
-	case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$dir/config") in
-	m) ;;
-	y) die 2 "$release has KVM built in: no module can replace it" ;;
-	*) die 2 "$release cannot run nested guests on AMD: its configuration has no KVM_AMD" ;;
-	esac
-	_gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$dir/config")
-	command -v "x86_64-linux-gnu-gcc-$_gcc" >/dev/null ||
-		die 2 "$release was built by gcc $_gcc, as its modules have to be, and there is no gcc-$_gcc here: $(gcc --version | head -n 1)"
-}
-
-# look: sets found to the kernel that is asked for.
 look() {
 	found=$(image)
 	[ -n "$found" ]
@@ -64,16 +51,23 @@ if [ -n "$RELEASE" ]; then
 else
 	will_do "$have" || have=$(flock build/pkg.lock kernel/fetch.sh)
 fi
-alone
+# No other apt of the lab until descriptor 6 is closed: make check has several.
+exec 6>build/pkg.lock
+flock 6
 look || { update_lists >>"$log" 2>&1 && look; } ||
 	{ open_private >>"$log" 2>&1 && look; } ||
 	die 2 "no linux-image-${RELEASE:-*-$FLAVOUR of version $have} from this machine's Debian mirror (log: $log)"
 release=${found% *} version=${found#* }
 dir=build/stock/$release root=build/stock/$release/root
-if [ ! -e "$dir/version" ]; then
-	stage FETCH "linux-image-$release $version" fetch_image >&2
-fi
-fit
+[ -e "$dir/version" ] || stage FETCH "linux-image-$release $version" fetch_image >&2
+case $(sed -n 's/^CONFIG_KVM_AMD=//p' "$dir/config") in
+m) ;;
+y) die 2 "$release has KVM built in: no module can replace it" ;;
+*) die 2 "$release cannot run nested guests on AMD: its configuration has no KVM_AMD" ;;
+esac
+gcc=$(sed -n 's/^CONFIG_GCC_VERSION=\(.*\)....$/\1/p' "$dir/config")
+command -v "x86_64-linux-gnu-gcc-$gcc" >/dev/null ||
+	die 2 "$release was built by gcc $gcc, as its modules have to be, and there is no gcc-$gcc here: $(gcc --version | head -n 1)"
 LAB_RELEASE=$version
 if [ "$version" != "$have" ]; then
 	# It becomes the lab's own source where that has none that will do; else it is beside it, by a name that git takes for any version.
@@ -83,21 +77,13 @@ if [ "$version" != "$have" ]; then
 	fi
 	source_package || die 2 "the source of $release, $PACKAGE $version, is not to be had any more (log: $log)"
 fi
+if [ ! -e "$dir/version" ]; then
+	stage FETCH "linux-headers-$release, and what they depend on" fetch_headers >&2
+	[ ! -s "$dir/note" ] || say NOTE "$(cat "$dir/note")"
+fi
 exec 6>&-
 export STOCK="$release" LAB_RELEASE
 # KVM for PREEMPT_RT wants a TSC of constant rate. TCG's is, but TCG does not say so.
 ! grep -q '^CONFIG_PREEMPT_RT=y' "$dir/config" || export CPU_ALSO=x-force-features=on,+invtsc
-# To import the source keeps one core busy.
-headers=''
-if [ ! -e "$dir/version" ]; then
-	stage FETCH "linux-headers-$release, and what they depend on" fetch_headers >&2 &
-	headers=$!
-	# It has this script's locks: they end together.
-	trap 'wait; exit 130' INT TERM HUP
-	trap wait EXIT
-fi
 kernel/source.sh
-[ -z "$headers" ] || wait "$headers" || die 3 "linux-headers-$release, or what they depend on: FETCH failed, as said above"
-[ -z "$headers" ] || [ ! -s "$dir/note" ] || say NOTE "$(cat "$dir/note")"
-trap - INT TERM HUP EXIT
 exec "$@"

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # tree.sh - the series as a git work tree, build/tree/$ID: the base and one commit a patch.
-# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE | --left]
+# Usage: [BASE=6.12] [KERNEL=/linux] [FORCE=1] kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --left]
 #   --apply     applies the series files to the base anew, or to COMMIT, aside from the tree; prints the commit
 #   --tip       prints the commit that the series files give: as applied before, if neither they nor the base have changed
-#   --has       true if KERNEL has what a patch that touches FILE is for
 #   --left      prints the patches that KERNEL needs, those in front included
 #   --snapshot  prints a commit of what is in the tree now, committed or not
 
@@ -53,7 +52,6 @@ save() {
 # reset_tree: brings the tree to the new series; files that do not differ keep their times.
 reset_tree() { g -C "$tree" checkout -q -f -B "series/$ID" "$applied"; }
 
-# what: is in the tree.
 what() {
 	echo "$ID  $(store rev-list --count "refs/base/$ID..$applied") patches on $(store log -1 --format=%s "refs/base/$ID")"
 }
@@ -92,9 +90,7 @@ series_tree() {
 		stage TREE "$(what)" make_tree "$tree" "$applied"
 	elif [ -n "${FORCE:-}" ]; then
 		apply
-		if has_work; then
-			save
-		fi
+		! has_work || save
 		stage TREE "$(what), anew" reset_tree
 	elif is_applied; then
 		if has_work; then
@@ -138,9 +134,8 @@ case ${1:-}.$# in
 	fi
 	echo "$applied"
 	;;
---has.2) passed_over "$2" ;;
 --left.1) left ;;
 --snapshot.1) snapshot ;;
 .0) series_tree ;;
-*) die 2 "usage: kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --has FILE | --left]" ;;
+*) die 2 "usage: kernel/tree.sh [--apply [COMMIT] | --tip | --snapshot | --left]" ;;
 esac

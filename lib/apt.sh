@@ -2,11 +2,9 @@
 # apt.sh - $PACKAGE by apt: from the system's state, or from one of our own under build/pkg/apt, as long as $private is set;
 # and where this machine's mirror is, which has no name in this repository.
 # Sourced after need_base.
-# shellcheck disable=SC2154 # PACKAGE, VERSION, SHA256, SUITE: set by need_base
-private='' apt_cache=$PWD/build/pkg/apt/cache
+private=''
 
-# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one. What it makes of the lists, a second's work, is
-# kept here: containers are often set up not to keep it, and a user cannot where a newer one is due.
+# apt TOOL ARGS...: apt-get or apt-cache, on the private state once there is one.
 apt() {
 	_tool=$1
 	shift
@@ -16,10 +14,7 @@ apt() {
 			-o Dir::State::lists="$private/lists" -o Dir::Cache="$private/cache" \
 			-o Acquire::Languages=none "$@"
 	fi
-	mkdir -p "$apt_cache"
-	set -- -o APT::Sandbox::User="$(id -un)" -o Dir::Cache::pkgcache="$apt_cache/${private:+private-}pkgcache.bin" \
-		-o Dir::Cache::srcpkgcache="$apt_cache/${private:+private-}srcpkgcache.bin" "$@"
-	LC_ALL=C "$_tool" "$@"
+	LC_ALL=C "$_tool" -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
 # lists_empty: true on a machine on which apt-get update never ran.
@@ -37,7 +32,6 @@ download() {
 	mkdir -p build/pkg/new
 	(cd build/pkg/new && apt apt-get -q download "$1=$2") || return 1
 	set -- "$1 $2" build/pkg/new/*.deb
-	# shellcheck disable=SC2016 # dpkg-deb expands these
 	_is=$(dpkg-deb -W --showformat '${Package} ${Version}' "$2")
 	[ "$_is" = "$1" ] || { echo "asked for $1, apt gives $_is"; return 1; }
 	mv "$2" build/pkg/
@@ -49,7 +43,6 @@ is_pinned() { echo "$SHA256  $(archive_of "$VERSION")" | sha256sum -c --status 2
 # mirror SUITE: the address of the Debian archive (or of its security part) that this machine is set up for. Where it is set up
 # for no security suite, as after a bare debootstrap, that part is looked for beside the archive, where mirrors have it.
 mirror() {
-	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets --format '$(ORIGIN)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)' 'Created-By: Packages' |
 		sort -r | awk -F'|' -v suite="$1" '
 		function security(s) { return s ~ /-security$/ }
@@ -63,9 +56,7 @@ mirror() {
 }
 
 # keyring: the file of Debian's own keys, or nothing.
-keyring() {
-	find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1
-}
+keyring() { find /usr/share/keyrings -name 'debian-archive-keyring.*' | sort | head -n 1; }
 
 # sources SUITE...: a line of sources.list for each, signed by Debian's own keys.
 sources() {

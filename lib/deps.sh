@@ -29,7 +29,6 @@ table() {
 		build openssl/opensslv.h libssl-dev openssl-devel openssl libopenssl-devel
 		build uuid/uuid.h uuid-dev libuuid-devel util-linux-libs libuuid-devel
 		build cpio cpio
-		build pl:Term::ANSIColor perl
 		build modinfo kmod
 		build rsync rsync
 		run qemu-system-x86_64 qemu-system-x86 qemu-system-x86 qemu-system-x86 qemu-x86
@@ -54,20 +53,13 @@ table() {
 		docs make make
 		quilt quilt quilt
 		quilt dpkg-source dpkg-dev
-		quilt modinfo kmod
-		quilt xz xz-utils
-		stock readelf binutils
 		stock file file
-		stock modinfo kmod
 		stock lz4 lz4
-		stock xz xz-utils
 		stock zstd zstd
 		fresh debootstrap debootstrap
-		fresh unshare util-linux
 		send b4 b4
 		send git:send-email git-email git-email git git-email
 		send pl:Mail::Address libmailtools-perl perl-MailTools perl-mailtools perl-MailTools
-		send readelf binutils
 	EOT
 }
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kbuild.sh - the kernel's own build of kernels, headers and selftests, as the lab has it.
 # Sourced by lib.sh; reads DEBUG, KERNEL, and BASE and ID of need_base.
-# shellcheck disable=SC2154 # BASE and ID: set by need_base
 
 # gcc takes a tenth less time if it does not track where a macro's tokens come from. The code is the same, but
 # warnings that spare macros then no longer do: not for DEBUG=1, where a warning of any file is an error (6.1 has one in
@@ -39,18 +38,29 @@ changes_all_of_kvm() {
 }
 
 # For sed: warnings stay warnings, or a compiler that is newer than the tree would not get past the base's.
-# shellcheck disable=SC2034 # for build.sh, steps.sh and clang.sh
+# shellcheck disable=SC2034 # for build.sh, steps.sh and static.sh
 no_werror='s/^\(CONFIG_KVM_WERROR\)=y/# \1 is not set/'
 
-# configure: allnoconfig and the options on standard input, in $obj, by the caller's kmake; a line that kbuild does not honour is an
-# error.
+# known SRC: options on standard input as the fragment has them, less those that a tree of the user's does not know.
+known() {
+	while IFS= read -r _option; do
+		_n=${_option#CONFIG_}
+		[ -n "$KERNEL" ] && ! g -C "$1" grep -qE "^(menu)?config ${_n%%=*}\$" -- '*Kconfig*' || echo "$_option"
+	done
+}
+
+# configure: allnoconfig and the options on standard input, in $obj, by the caller's kmake. One that is lost is an error, but not
+# one that series/$BASE/base names in LACKS (KVM_X+KVM_Y), as that tree does not know it.
+# shellcheck disable=SC2154 # obj, src: the caller's
 configure() {
-	# shellcheck disable=SC2154 # obj, src: the caller's
 	mkdir -p "$obj"
 	cat >"$obj/fragment.new"
 	! cmp -s "$obj/fragment.new" "$obj/fragment" || return 0
-	kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig && check_config "$obj/fragment.new" "$obj/.config" "$src" &&
-		mv "$obj/fragment.new" "$obj/fragment"
+	kmake KCONFIG_ALLCONFIG="$obj/fragment.new" allnoconfig || return
+	_lost=$(grep '^CONFIG_' "$obj/fragment.new" | grep -vxF -f "$obj/.config" |
+		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" | known "$src" || :)
+	[ -z "$_lost" ] || { echo "Kconfig does not give what $obj/fragment.new asks for:" "$_lost"; return 1; }
+	mv "$obj/fragment.new" "$obj/fragment"
 }
 
 # make_selftests ARGUMENT...: KVM's selftests out of build/src/$ID, static, into build/obj/$ID/selftests, or $SELFTESTS_OUT; with
@@ -69,20 +79,4 @@ strict_test() {
 	make_selftests "$@" "$_own"
 	rm -f "$_own" "$_own.o"
 	make_selftests "$@" EXTRA_CFLAGS='-g0 -Werror' "$_own"
-}
-
-# unknown SRC: options on standard input as the fragment has them, less those that a tree of the user's does not know.
-unknown() {
-	while IFS= read -r _option; do
-		_n=${_option#CONFIG_}
-		[ -n "$KERNEL" ] && ! g -C "$1" grep -qE "^(menu)?config ${_n%%=*}\$" -- '*Kconfig*' || echo "$_option"
-	done
-}
-
-# check_config FRAGMENT CONFIG SRC: fails, with their names, if options of the fragment did not reach the final
-# configuration. Those that series/$BASE/base names in LACKS (KVM_X+KVM_Y) are not known to that tree.
-check_config() {
-	_lost=$(grep '^CONFIG_' "$1" | grep -vxF -f "$2" |
-		grep -vxE "CONFIG_($(echo "${LACKS:-none}" | tr + '|'))=.*" | unknown "$3" || :)
-	[ -z "$_lost" ] || { echo "Kconfig does not give what $1 asks for:" "$_lost"; return 1; }
 }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # machine.sh - which Debian this is, which kernels it and the other one have, and what may be done here.
 # Sourced by lib.sh.
-# shellcheck disable=SC2154 # PACKAGE, BASE: set by need_base
 
 # codename: this machine's release, as Debian calls it; nothing where os-release has none.
 codename() {

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# store.sh - build/git, the object store of all bases, its worktrees, and what the series files give in it.
+# store.sh - build/git, the object store of all bases, and its worktrees.
 # Sourced by lib.sh; most of it needs the base of need_base.
-# shellcheck disable=SC2154 # BASE, ID and VERSION: set by need_base
 
 # g ARGS...: git without anybody's configuration and with a fixed committer: same input, same bytes and ids.
 g() {
@@ -11,21 +10,17 @@ g() {
 		git -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
 }
 
-# For git fetch and clone by g: at the other end, somebody else's folder perhaps, the user's own settings count, safe.directory above
-# all.
+# For git fetch and clone by g: at the other end, which may be another's folder, the user's settings count (safe.directory).
 # shellcheck disable=SC2034 # for source.sh and fresh.sh
 upload_pack='env -u GIT_CONFIG_GLOBAL -u GIT_CONFIG_SYSTEM git-upload-pack'
 
-# store ARGS...: g on the object store of all bases.
 store() { g --git-dir=build/git "$@"; }
 
 # id_of NAME: the commit that NAME is in the store, or nothing.
 id_of() { store rev-parse -q --verify "$1^{commit}" || :; }
 
 # base_release: the release of the package that the store has as the base, or nothing.
-base_release() {
-	store log -1 --format=%s "refs/base/$ID" -- 2>/dev/null | cut -d' ' -f2
-}
+base_release() { store log -1 --format=%s "refs/base/$ID" -- 2>/dev/null | cut -d' ' -f2; }
 
 # at_least A B: true if a version of Debian's is B or newer; sort sees them as dpkg does, and is everywhere.
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
@@ -65,13 +60,11 @@ need_store() {
 		mkdir -p build
 		g init -q --bare --template= -b none build/git.tmp
 		g --git-dir=build/git.tmp config gc.auto 0
+		# Bare is the store alone; in the configuration that its worktrees share, spdxcheck.py takes them for bare, too.
+		g --git-dir=build/git.tmp config extensions.worktreeConfig true
+		g --git-dir=build/git.tmp config --worktree core.bare true
+		g config -f build/git.tmp/config --unset core.bare
 		mv build/git.tmp build/git
-	fi
-	# Bare is the store alone; in the configuration that its worktrees share, spdxcheck.py takes them for bare, too.
-	if g config -f build/git/config core.bare >/dev/null; then
-		store config extensions.worktreeConfig true
-		store config --worktree core.bare true
-		g config -f build/git/config --unset core.bare
 	fi
 	# Not by git worktree repair, which would have the store that a copy was made of mended to look at the copy.
 	for _w in build/src/* build/tree/* build/stock/*/src; do
@@ -121,69 +114,4 @@ in_pick() {
 mid_rebase() {
 	_gd=$(g -C "$1" rev-parse --absolute-git-dir)
 	[ -d "$_gd/rebase-merge" ] || [ -d "$_gd/rebase-apply" ] || in_pick "$1"
-}
-
-# has_work: true if build/tree/$ID holds work that series/$BASE does not.
-has_work() {
-	_w=build/tree/$ID
-	[ -e "$_w/.git" ] || return 1
-	mid_rebase "$_w" || dirty "$_w" || [ "$(g -C "$_w" rev-parse HEAD)" != "$(id_of "refs/applied/$ID")" ]
-}
-
-# keep_work WHY: a base that changes under unexported work would cut that off from its series.
-keep_work() {
-	if [ -z "${FORCE:-}" ] && has_work; then
-		_out="make tree BASE=$BASE${KERNEL:+ KERNEL=$KERNEL} FORCE=1, which saves it under refs/saved/ first"
-		[ "$ID" != "$BASE" ] || _out="make export BASE=$BASE, or $_out"
-		die 2 "$1, but build/tree/$ID holds work that no series file has: $_out"
-	fi
-}
-
-# newest_source: the folder of the newest base that is unpacked, whose checkpatch judges the patches of all.
-newest_source() {
-	for _b in series/*/base; do
-		_b=${_b%/base}
-		[ ! -d "build/src/${_b#series/}" ] || echo "build/src/${_b#series/}"
-	done | sort -V | tail -n 1
-}
-
-# older: what a tree of the user's may lack, one file a line.
-older() {
-	[ -z "$KERNEL" ] || find series/older "series/$BASE/older" -name '*.patch' 2>/dev/null | sort
-}
-
-# patches: the series' patch files, one a line; nothing when there are none. LAB_SERIES: another folder that has them.
-patches() { find "${LAB_SERIES:-series/$BASE}" -name '[0-9]*.patch' | sort; }
-
-# has_signs COMMIT SIGNS: true if all these lines of a file "there" are found in it.
-has_signs() {
-	printf '%s\n' "$2" | while read -r _ _path _sign; do
-		store grep -qE -e "$_sign" "$1" -- "$_path" || exit 1
-	done
-}
-
-# selftests_of COMMIT: the folder below tools/testing/selftests/kvm that has those for x86 there: x86, or x86_64 up to 6.13.
-selftests_of() {
-	if store cat-file -e "$1:tools/testing/selftests/kvm/x86" 2>/dev/null; then
-		echo x86
-	else
-		echo x86_64
-	fi
-}
-
-# series_key: a hash of the base and of every patch; equal keys mean that nothing is to be applied anew.
-series_key() {
-	{ id_of "refs/base/$ID"; find "series/$BASE" -name there -exec cat {} +; { older; patches; } | xargs -r cat; } | sha256sum | cut -d' ' -f1
-}
-
-# is_applied: neither the series files nor the base have changed since what is in refs/applied/$ID.
-is_applied() {
-	[ "$(cat "build/git/applied-$ID" 2>/dev/null)" = "$(series_key 2>/dev/null)" ]
-}
-
-# record COMMIT: what the series files stand for now, in refs/applied/$ID and beside it.
-record() {
-	store update-ref "refs/applied/$ID" "$1"
-	series_key >"build/git/applied-$ID.tmp"
-	mv "build/git/applied-$ID.tmp" "build/git/applied-$ID"
 }

@@ -8,10 +8,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 CPU=${CPU:-$caps_cpu} QEMU_ARGS="-icount shift=0"
 export CPU QEMU_ARGS
 src=build/src/$ID
@@ -41,7 +38,6 @@ stack_use() {
 		grep -E 'check|svm_nested_event_inj|nested_svm_event_inj' | sort -n | tail -n 1
 }
 
-# measure: all of it in $run/bench.
 measure() {
 	exec >"$run/bench"
 	echo "# By make bench: Linux $(base_release), gcc $(gcc -dumpfullversion), $("${QEMU:-qemu-system-x86_64}" --version | head -n 1 | sed 's/ emulator version//; s/ (.*//'), -icount shift=0"
@@ -56,18 +52,6 @@ measure() {
 
 # install FILE: standard input takes its place.
 install() { cat >"$1.tmp" && mv "$1.tmp" "$1"; }
-
-# replace FILE BEGIN END: standard input takes the place of what is behind the line BEGIN, up to one that matches END.
-replace() {
-	cat >"$run/table"
-	awk -v begin="$2" -v end="$3" -v table="$run/table" '
-		inside && $0 ~ end { inside = 0; found = 1 }
-		!inside
-		$0 == begin { inside = 1; while ((getline line <table) > 0) print line }
-		END { exit !found }' "$1" >"$run/replaced" ||
-		die 2 "$1 has no line '$2', behind which the table goes, or none that matches '$3' behind that"
-	install "$1" <"$run/replaced"
-}
 
 [ -z "${DEBUG:-}" ] || die 2 "what a kernel costs that checks itself is nobody's figure: leave DEBUG out"
 ready build run
@@ -89,6 +73,8 @@ if [ -n "$KERNEL" ] || has_work; then
 fi
 install "series/$BASE/bench" <"$run/bench"
 proof/bench-table "series/$BASE/bench"
-# shellcheck disable=SC2046 # one word a file
-{ echo '```'; proof/bench-table $(find series -name bench | sort -V); echo '```'; } |
-	replace docs/cost.md '<!-- make bench writes this: -->' '^<!-- end -->$'
+mark='<!-- make bench writes this: -->'
+grep -qxF "$mark" docs/cost.md || die 2 "docs/cost.md has no line '$mark', behind which the table goes"
+{ echo '```'; find series -name bench | sort -V | xargs proof/bench-table; echo '```'; } >"$run/table"
+sed -e "/^$mark\$/,/^<!-- end -->\$/{ //!d; }" -e "/^$mark\$/r $run/table" docs/cost.md >"$run/cost.md"
+install docs/cost.md <"$run/cost.md"

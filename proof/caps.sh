@@ -7,10 +7,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 CPU=${CPU:-$caps_cpu} TEST=svm_nested_event_inj_test
 export CPU
 sets='none shstk sev_es shstk_sev_es'
@@ -36,23 +33,21 @@ seen() {
 	esac
 }
 
+row() { printf '  %-14s %-16s  %-5s %s\n' "$@"; }
+
 # tables: a line for each combination, of what was seen, in $run/table, and as the architecture has it, in $run/expected.
 tables() {
-	row='  %-14s %-16s  %-5s %s\n'
 	for set in $sets; do
 		for variant in $sets; do
 			_cp=no _vc=no
 			case $set.$variant in *shstk*.*shstk*) _cp=yes ;; esac
 			case $set.$variant in *sev_es*.*sev_es*) _vc=yes ;; esac
-			# shellcheck disable=SC2059 # the same for both
-			printf "$row" "$set" "$variant" $_cp $_vc >&3
-			# shellcheck disable=SC2059 # the same for both
-			printf "$row" "$set" "$variant" "$(seen "$set" "$variant" 21)" "$(seen "$set" "$variant" 29)"
+			row "$set" "$variant" $_cp $_vc >&3
+			row "$set" "$variant" "$(seen "$set" "$variant" 21)" "$(seen "$set" "$variant" 29)"
 		done
 	done >"$run/table" 3>"$run/expected"
 }
 
-# judge: KTAP, a line for each boot and one for the table.
 judge() {
 	code=0
 	echo '1..5'

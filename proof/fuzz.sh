@@ -8,10 +8,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 SEED=${SEED:-1} COUNT=${COUNT:-1000000} CASE=${CASE:-}
 which=patched
 [ "${1:-}" != --base ] || which=base
@@ -28,11 +25,8 @@ count=$((COUNT / 2)) calls=$((COUNT / 20))
 time_limit=$((120 + count / 500))
 [ -z "${DEBUG:-}" ] || time_limit=$((time_limit * 4))
 # A real CPU has what it has, and a say in some events.
-if [ "${ACCEL:-tcg}" = tcg ]; then
-	export CPU="${CPU:-$caps_cpu}"
-fi
+[ "${ACCEL:-tcg}" != tcg ] || export CPU="${CPU:-$caps_cpu}"
 
-# options SEED: what fuzz gets told.
 options() {
 	printf '%s ' -s "$1" -n "$count" -k "$calls" ${CASE:+-c "$CASE"}
 	! grep -q '^event_inj_mode' "series/$BASE/red" || printf '%s ' -m
@@ -40,7 +34,6 @@ options() {
 	[ "${ACCEL:-tcg}" = tcg ] || printf '%s ' -H
 }
 
-# fuzz_image SEED: its initramfs.
 fuzz_image() {
 	echo "$time_limit fuzz $(options "$1")" >"$run/suite"
 	_set=none

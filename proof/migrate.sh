@@ -8,10 +8,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 CPU=${CPU:-$caps_cpu}
 export CPU
 

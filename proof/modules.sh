@@ -15,9 +15,7 @@ if [ -z "${STOCK:-}" ]; then
 	[ -n "${FLAVOUR:-}" ] || export RELEASE="${RELEASE:-$(uname -r)}"
 	exec kernel/stock.sh proof/modules.sh "$@"
 fi
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 what=modules install=./install
 case ${1:-} in --live) what=livepatch install='./install --live' ;; esac
 dest=build/$what/$STOCK

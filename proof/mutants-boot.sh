@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # mutants-boot.sh - for mutants.sh: boots of one mutant, what killed it, and what that is worth.
 # Sourced after vm.sh; a mutant NAME has its images in $run/NAME/with and $run/NAME/without: KVM has the features there, or not.
-# shellcheck disable=SC2154 # run: set by vm.sh
 
 # killer DIR: a kernel splat, the first test case that failed, or where the guest ended, out of what a boot left;
 # nothing if all is well. A boot that says none of it is no kill but the lab's failure, and so is a case that ran out of

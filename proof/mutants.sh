@@ -10,10 +10,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 . proof/mutants-boot.sh
 CPU=${CPU:-$caps_cpu} TEST=''
 # A kernel that checks itself is so slow that a busy machine lets a case run out of time, unless its clock counts instructions.
@@ -34,16 +31,11 @@ mutants() {
 	awk -F ' @ ' -v OFS=' @ ' -v base="$BASE" '/^[a-z]/ && (" " $2 " " ~ " " base " " || $2 == "*") { print $1, $3, $4 }' proof/mutants
 }
 
-# all_wanted: of the lines of mutants, those to be tested; in the order in which MUTANTS names them.
 all_wanted() {
-	awk -F ' @ ' -v names="${MUTANTS:-}" -v debug="${DEBUG:-}" '
-		names == "" && (debug == "" || $1 == "none" || $3 ~ /^splat:/)
-		{ line[$1] = $0 }
-		END {
-			n = split(names, name, " ")
-			for (i = 1; i <= n; i++)
-				if (name[i] in line) { print line[name[i]]; delete line[name[i]] }
-		}'
+	for _name in ${MUTANTS:-}; do
+		mutants | grep "^$_name @ " || :
+	done
+	[ -n "${MUTANTS:-}" ] || mutants | awk -F ' @ ' -v debug="${DEBUG:-}" 'debug == "" || $1 == "none" || $3 ~ /^splat:/'
 }
 
 # at_most N: waits until no more than N boots are under way. They end in any order, for which POSIX has no wait.
@@ -93,7 +85,7 @@ for name in ${MUTANTS:-}; do
 	# One of another base is no mistake, it is left out.
 	{ mutants; cat proof/mutants; } | grep -q "^$name @ " || die 2 "MUTANTS names '$name', which is not in proof/mutants"
 done
-wanted=$(mutants | all_wanted)
+wanted=$(all_wanted)
 [ -n "$wanted" ] || die 2 "none of MUTANTS is for BASE=$BASE"
 ready build run
 need_snapshot

@@ -2,7 +2,6 @@
 # nested-images.sh - the initramfs of L0 for nested.sh: QEMU, and the kernel and the initramfs of L1, which hold the same for L2; with
 # L1=xen, Xen, and those of L2.
 # Sourced after vm.sh.
-# shellcheck disable=SC2154 # out, run, slower: set by vm.sh; L1, l2_memory, options: by nested.sh
 
 qemu=${QEMU:-qemu-system-x86_64}
 firmware='qboot.rom pvh.bin'
@@ -27,9 +26,7 @@ level() {
 	for _ko in $(modules_of "$1"); do
 		[ ! -f "$2/modules/$_ko" ] || echo "$_ko"
 	done >"$2/modules/late"
-	if [ -d "$out/$1/disk" ]; then
-		cp "$out/$1/disk"/* "$2/modules/"
-	fi
+	[ ! -d "$out/$1/disk" ] || cp "$out/$1/disk"/* "$2/modules/"
 }
 
 # host_of base|patched ROOT GUEST: what ROOT needs to run the guest whose initramfs is in GUEST.
@@ -41,6 +38,7 @@ host_of() {
 }
 
 # images NAME...: from L2, the innermost, out to L0.
+# shellcheck disable=SC2154 # L1, l2_memory, options: nested.sh's
 images() {
 	for _which; do
 		_dir=$run/$_which

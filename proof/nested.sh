@@ -11,10 +11,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 . proof/nested-images.sh
 . proof/nested-xen.sh
 # Debian's kernel is larger.
@@ -32,11 +29,6 @@ kvm) ;;
 xen) with_xen ;;
 *) die 2 "L1=$L1: kvm or xen" ;;
 esac
-
-# boot_one base|patched: one L0.
-boot_one() {
-	boot "$1" "$1"
-}
 
 # take LEVEL FROM TO: what the results in FROM have passed on of a guest's; a folder as after a boot.
 take() {
@@ -67,18 +59,8 @@ events() {
 		}' | sort -k1,1n -k3,3n
 }
 
-# verdict CODE TEXT [FILE]: result, but code is the worst of all: a boot that did not end counts for more than a failure.
-verdict() {
-	_worst=$code
-	[ "$1" -le "$code" ] || _worst=$1
-	result "$1" "$BASE: $2" "${3:-}"
-	code=$_worst
-}
-
 # note WHICH CASE: what L0 counted.
-note() {
-	sed -nE "s/^  (not )?ok [0-9]+ L1_$2 #//p" "$run/$1/report.ktap"
-}
+note() { sed -nE "s/^  (not )?ok [0-9]+ L1_$2 #//p" "$run/$1/report.ktap"; }
 
 # results WHICH: the verdicts of all levels, but not what they counted.
 results() {
@@ -101,11 +83,11 @@ judge() {
 			# "level (5 passed, 0 failed, 0 skipped)", or how it ended.
 			_text=$(sed -n '1s/^ *PASS *//p' "$_dir/summary")
 			[ $_rc -eq 0 ] || _text=$(tail -n 1 "$_dir/summary")
-			verdict $_rc "$_which $_level: $_text" "$_dir/summary"
+			worst $_rc "$_which $_level: $_text" "$_dir/summary"
 		done
 		_rc=0
 		grep -q '^  ok [0-9]* L1_refused_none' "$run/$_which/report.ktap" || _rc=1
-		verdict $_rc "$_which: $who injected$(note "$_which" injects);$(note "$_which" refused_none);$(note "$_which" lost_none)"
+		worst $_rc "$_which: $who injected$(note "$_which" injects);$(note "$_which" refused_none);$(note "$_which" lost_none)"
 		# Which rule refused, and how far the guests got.
 		sed -nE 's/^  # (refused:)/# \1/p; s/^  not (ok [0-9]+ L1_reports)/# not \1/p' "$run/$_which/report.ktap"
 		[ "$L1" = xen ] || sed -nE 's/^  not (ok [0-9]+ L2_reports)/# not \1/p' "$run/$_which/L1/report.ktap"
@@ -117,7 +99,7 @@ judge() {
 		diff "$run/base/$_what" "$run/patched/$_what" || :
 	done | sed -n 's/^</without:/p; s/^>/with:/p' >"$run/diff"
 	[ ! -s "$run/diff" ] || _rc=1
-	verdict $_rc "the same results, and the same kinds of events, with and without the series" "$run/diff"
+	worst $_rc "the same results, and the same kinds of events, with and without the series" "$run/diff"
 	[ "$L1" = kvm ] || judge_control
 }
 

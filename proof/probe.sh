@@ -7,10 +7,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 
 # verdict base|patched: the probe's exit code and last line, as init reports them.
 verdict() {

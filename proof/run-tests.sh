@@ -8,11 +8,8 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
+. proof/proof.sh
 . lib/apt.sh
-. guest/vm.sh
-. judge/judge.sh
 root=$PWD/build/debian
 test=svm_nested_event_inj_test
 code=0
@@ -39,7 +36,6 @@ script() {
 
 # as_user COMMAND...: in there, with a /proc, into which /dev/stdout is a link.
 as_user() {
-	# shellcheck disable=SC2016 # the inner shell expands these
 	unshare --mount --propagation private sh -euc '
 		mount -t proc proc "$0/proc"
 		exec chroot "$0" env -i PATH=/usr/bin:/bin "$@"' "$root" "$@"

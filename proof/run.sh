@@ -13,10 +13,7 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-. lib/lib.sh
-need_base
-. guest/vm.sh
-. judge/judge.sh
+. proof/proof.sh
 # With DEBUG=1, need_patched makes the name plain for the patched kernel without debugging options.
 other=base
 [ -z "${DEBUG:-}" ] || other=plain TEST=all
@@ -44,7 +41,6 @@ boot_key() {
 	} | sha256sum
 }
 
-# boot_one base|plain|patched|patched-2: one of the boots of this run.
 boot_one() { boot "${1%-2}" "$1" ${TRACE:+lab.trace} ${NOISE:+lab.noise}; }
 
 # What is wrong with these is better said now than after the builds.

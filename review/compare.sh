@@ -13,17 +13,7 @@ map=series/map
 dir=build/compare
 unset KERNEL
 
-# tip_of BASE: the commit of that base's series.
 tip_of() { BASE=$1 kernel/tree.sh --tip; }
-
-# known BASE: dies unless there is a series of it.
-known() {
-	case $1 in
-	*/* | .* | '') ;;
-	*) [ -z "$(find "series/$1" -name '[0-9]*.patch' 2>/dev/null)" ] || return 0 ;;
-	esac
-	die 2 "there is no series for '$1' to compare; there is: $(find series -name '0001-*.patch' | cut -d/ -f2 | sort -V | paste -sd ' ' -)"
-}
 
 # collect BASE: a line "COMMIT NUMBER SUBJECT" a patch, newest last.
 collect() {
@@ -43,13 +33,11 @@ lines() {
 }
 
 # differ A B: as "-2 +3 lines", or nothing where they are equal.
-differ() {
-	diff "$1" "$2" | awk '/^</ { a++ } /^>/ { b++ } END { if (a + b) printf "-%d +%d", a, b }'
-}
+differ() { diff "$1" "$2" | awk '/^</ { a++ } /^>/ { b++ } END { if (a + b) printf "-%d +%d", a, b }'; }
 
 complain() {
 	echo "  $1" >>"$dir/bad"
-	printf '          %sNOT IN ORDER: %s%s\n' "$red" "$1" "$plain"
+	echo "          NOT IN ORDER: $1"
 }
 
 # show PURPOSE-NUMBER PURPOSE: its patches in every base, each compared with that of the next newer base that has one.
@@ -99,10 +87,9 @@ rm -f "$dir"/*
 if [ -n "${FROM:-}" ]; then
 	# shellcheck disable=SC2031 # a subshell's BASE is its own
 	BASE=${BASE:-6.12}
-	known "$FROM"
-	known "$BASE"
 	[ "$FROM" != "$BASE" ] || die 2 "FROM and BASE are both $BASE: there is nothing to compare"
-	from=$(tip_of "$FROM") to=$(tip_of "$BASE")
+	from=$(tip_of "$FROM")
+	to=$(tip_of "$BASE")
 	echo "git range-diff, '<' $FROM, '>' $BASE, '!' in both and different, '=' the same"
 	[ ! -t 1 ] || set -- --color
 	store range-diff --creation-factor=95 "$@" "refs/base/$FROM..$from" "refs/base/$BASE..$to"

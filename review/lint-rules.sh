@@ -2,7 +2,6 @@
 # lint-rules.sh - the rules of lint.sh, one function each: it looks at one patch, which split has taken apart in $of, and prints
 # what is wrong with it, or nothing. Where a rule has a command in the kernel's documents, the function is that command.
 # Sourced by lint.sh; uses its BASE, dir, src, checker, stable, tmp, of, tags, count and tip.
-# shellcheck disable=SC2154 # the variables above: set by lint.sh
 
 # split PATCH FOLDER: its subject, body, prose (body without tags and quotes), what is under the cut, and its diff, in there.
 split() {
@@ -29,11 +28,11 @@ numbering() {
 
 # signs: what $dir/there says of the patch came with it, and not before; what it wants of a tree is there.
 signs() {
-	_n=$((_n + 1)) _number=${1##*/}
-	_signs=$(grep "^${_number%%-*} " "$dir/there") || { echo "has no line in $dir/there"; return; }
+	_n=$((_n + 1))
+	_signs=$(signs_of "$1") || { echo "has no line in $dir/there"; return; }
 	has_signs "$tip~$((count - _n))" "$_signs" || echo "its tree has not what $dir/there says of it"
 	! has_signs "$tip~$((count - _n + 1))" "$_signs" || echo "the tree before it has all that $dir/there says of it"
-	! _signs=$(grep -e "^-${_number%%-*} " "$dir/there") || has_signs "$tip" "$_signs" || echo "its tree has not what $dir/there wants for it"
+	! _signs=$(signs_of "$1" -) || has_signs "$tip" "$_signs" || echo "its tree has not what $dir/there wants for it"
 }
 
 subject() {
@@ -96,17 +95,14 @@ fixes() {
 
 # checker_tool COMMAND...: in the tree that has checkpatch, with the distribution's Python: another one in PATH has not
 # the modules of spdxcheck.py. Complaints about the tool are kept apart from those about a patch.
-checker_tool() {
-	(cd "$checker" && PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@") 2>>"$tmp.err"
-}
+checker_tool() { (cd "$checker" && PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@") 2>>"$tmp.err"; }
 
 # checkpatch PATCH: one at a time, as it keeps a file in its own tree meanwhile, where none is to stay.
-checkpatch() { (flock 7; checkpatch_alone "$1") 7>build/lint/lock; }
-
 # FILE_PATH_CHANGES: asks about MAINTAINERS for any new file; MISSING_SIGN_OFF: the sender adds it;
 # UNKNOWN_COMMIT_ID: the base is a package, without history; MISSING_FIXES_TAG: a stable fix's
 # prerequisites and its test fix nothing. A series adds its own with ALLOW.
-checkpatch_alone() {
+checkpatch() (
+	flock 7
 	_code=0
 	checker_tool perl scripts/checkpatch.pl --strict --no-signoff --show-types --no-summary --quiet --color=never \
 		--ignore "FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID,MISSING_FIXES_TAG${ALLOW:+,$(echo "$ALLOW" | tr + ,)}" \
@@ -115,7 +111,7 @@ checkpatch_alone() {
 	# 1 means findings; all else is trouble of its own.
 	[ "$_code" -eq 0 ] || { [ "$_code" -eq 1 ] && [ -s "$tmp.found" ]; } || echo "checkpatch.pl: exit $_code" >>"$tmp.err"
 	rm -f "$checker"/.checkpatch-camelcase.*
-}
+) 7>build/lint/lock
 
 # spdxcheck: checkpatch takes its silence for a good licence, even if it is missing or has crashed: it has to find a bad one.
 spdxcheck() {

@@ -47,15 +47,12 @@ cover() {
 	kept "cover letter" "edit $dir/cover-letter: subject, blank line, text"
 }
 
-# lint: every rule on the series of $BASE.
 lint() {
 	need_base
 	dir=series/$BASE tmp=build/lint/$BASE
 	# A stable tree, as STANDS_FOR says, has rules of its own.
-	case $STANDS_FOR in
-	linux-*.y) stable=$STANDS_FOR ;;
-	*) stable='' ;;
-	esac
+	stable=''
+	case $STANDS_FOR in linux-*.y) stable=$STANDS_FOR ;; esac
 	count=$(patches | wc -l)
 	: >"$tmp.bad"
 	[ "$count" -gt 0 ] || echo "0 patches checked" >"$tmp.bad"

@@ -15,10 +15,8 @@ dir=$top/build/send/$BASE
 code=0
 
 # Whom get_maintainer.pl names gets them; what is for an older tree says so in its subject.
-case $STANDS_FOR in
-linux-*.y) prefix=${STANDS_FOR#linux-} ;;
-*) prefix='' ;;
-esac
+prefix=''
+case $STANDS_FOR in linux-*.y) prefix=${STANDS_FOR#linux-} ;; esac
 
 # verdict WHAT COMMAND...: a line for a command that prints what is wrong, and fails or not.
 verdict() {
@@ -56,7 +54,6 @@ repository() {
 		--subject-prefix="PATCH${prefix:+ $prefix}" -o ../git base
 }
 
-# patch_mails: all but the cover letter.
 patch_mails() { find ../git -name '*.patch' ! -name '0000-*' | sort; }
 
 # recipients: by the MAINTAINERS of the tree with the series. Every patch to files of KVM has to reach KVM's list and people,
@@ -86,8 +83,7 @@ patterns() {
 # apply: git am takes the very mails, and they give the tree that the series does.
 apply() {
 	git checkout -q --detach base
-	# shellcheck disable=SC2046 # one word a patch
-	git am -q $(patch_mails) || {
+	patch_mails | xargs git am -q || {
 		git am --abort
 		git checkout -q "b4/event-inj-$BASE"
 		return 1
@@ -104,10 +100,8 @@ send_email() {
 	done <<-EOT
 		$(sed 's/ ([^()]*\((.*)\)*[^()]*)$//' "$dir/all" | sort -u)
 	EOT
-	git send-email --dry-run --confirm=never "$@" ../git/*.patch
-}
-send_email_all() {
-	send_email >"$dir/send-email" 2>&1 </dev/null || { cat "$dir/send-email"; return 1; }
+	git send-email --dry-run --confirm=never "$@" ../git/*.patch >"$dir/send-email" 2>&1 </dev/null ||
+		{ cat "$dir/send-email"; return 1; }
 	_n=$(grep -c '^Result: OK' "$dir/send-email" || :)
 	[ "$_n" -eq "$mails" ] || echo "not: it takes $_n of $mails mails"
 }
@@ -137,6 +131,6 @@ verdict "C7 get_maintainer.pl finds KVM's people and lists" recipients
 verdict "what is added to MAINTAINERS is there" patterns
 verdict "no whitespace error (git diff --check)" git diff --check base HEAD
 verdict "the mails apply to the base (git am)" apply
-verdict "git send-email --dry-run takes $mails mails" send_email_all
+verdict "git send-email --dry-run takes $mails mails" send_email
 verdict "b4 send takes $mails mails" b4_all
 exit $code

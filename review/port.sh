@@ -15,10 +15,6 @@ to=${BASE:-6.12}
 [ "$FROM" != "$to" ] || die 2 "FROM and BASE are both $to: nothing to port"
 [ -z "${KERNEL:-}" ] || die 2 "port works on the packaged bases: leave KERNEL out"
 
-# commits: those of the series of FROM, or of its patch PATCH, oldest first.
-commits() { store rev-list --reverse "refs/base/$FROM..$1" | sed -n "${PATCH:+$number}p"; }
-
-# conflicts: the files that git could not merge.
 conflicts() { g -C "$tree" diff --name-only --diff-filter=U; }
 
 BASE=$FROM
@@ -45,16 +41,13 @@ else
 	kernel/source.sh
 	stage TREE "$ID  without patches" make_tree "$tree" "refs/base/$ID"
 fi
-set --
-for commit in $(commits "$tip"); do
-	set -- "$@" "$commit"
-done
 old=$(g -C "$tree" rev-parse HEAD)
 log=build/log/$ID-port.log
 # The folder of the selftests has another name in newer trees: what is new in it goes there.
 pick='-c merge.directoryRenames=true -c merge.renameLimit=20000'
 # shellcheck disable=SC2086 # two words an option
-g -C "$tree" $pick cherry-pick "$@" >"$log" 2>&1 || :
+store rev-list --reverse "refs/base/$FROM..$tip" | sed -n "${PATCH:+$number}p" |
+	g -C "$tree" $pick cherry-pick --stdin >"$log" 2>&1 || :
 # One whose change the tree has already is empty, and is left out.
 while in_pick "$tree" && [ -z "$(conflicts)" ] && g -C "$tree" diff --quiet HEAD; do
 	say SAME "$(g -C "$tree" log -1 --format=%s CHERRY_PICK_HEAD)"

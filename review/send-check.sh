@@ -56,7 +56,6 @@ part '' lint.sh
 part '' mails.sh
 part C8 steps.sh
 part '' static.sh
-part C8 clang.sh
 part C11 docs.sh
 
 submitter "Signed-off-by: the DCO, which only you can certify" "git am -s"

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# static.sh - what the series touches in KVM, with sparse and for its use of the stack, base and series compared.
-# Usage: [BASE=6.12] review/static.sh    (after steps.sh, whose objects it uses)
+# static.sh - what the series touches in KVM, by sparse, by clang and for its use of the stack: nothing that the base has not; and
+# its selftest, by clang.
+# Usage: [BASE=6.12] review/static.sh    (after steps.sh, whose objects and headers for the tests it uses)
 # Prints "ok - ..." or "not ok - ..." for each. A sparse that make has skipped, and a nested.o in which checkstack.pl sees
-# nothing, are failures.
+# nothing, are failures. Clang 19 is the newest that Debian 12 and 13 both have.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,7 +17,9 @@ tmp=build/static/$ID
 limit=512
 code=0
 
-kmake() { kbuild "$src" "$obj" W=1 "$@"; }
+llvm=''
+
+kmake() { kbuild "$src" "$obj" ${llvm:+-s "LLVM=$llvm"} W=1 "$@"; }
 
 # sparse COMMIT: prints what it says of the files, without line numbers. Debian's has no __typeof_unqual__, without which
 # the kernel's own check of sparse turns it off.
@@ -39,7 +42,34 @@ frames() {
 	done | sort -rn
 }
 
-lib/deps.sh build check send
+# objects COMMIT: clang compiles them anew; their warnings, without lines, are in $obj/warnings.
+objects() {
+	g -C "$src" checkout -q -f --detach "$1"
+	echo "$objects" | (cd "$obj" && xargs rm -f)
+	# shellcheck disable=SC2086 # a list
+	kmake $objects >"$log" 2>&1 || return 1
+	sed -nE '/warning:/{s/:[0-9]+(:[0-9]+)?: /: /;p}' "$log" | sort -u >"$obj/warnings"
+}
+
+# kernel: the base is compiled only if there is something that it might say as well.
+kernel() {
+	sed "$no_werror" kernel/kernel.config review/steps.config | configure >"$log" 2>&1 && objects "$tip" || return 1
+	[ -s "$obj/warnings" ] || return 0
+	mv "$obj/warnings" "$obj/warnings.tip"
+	objects "$base" && comm -23 "$obj/warnings.tip" "$obj/warnings" >"$log" && [ ! -s "$log" ]
+}
+
+# selftest: not static, which 6.1's own strings and clang do not agree on.
+selftest() { SELFTESTS_OUT=$obj/selftests strict_test "LLVM=$llvm" LDFLAGS=-no-pie >"$log" 2>&1; }
+
+clang() {
+	_t=$(tenths) _rc=0
+	$2 || _rc=$?
+	grep -E 'warning:|error:|Error' "$log" | head -n 10 >"$log.failed"
+	result $_rc "$BASE: C8 clang has nothing $1  $(took "$_t")" "$log.failed"
+}
+
+lib/deps.sh build check clang send
 lock
 kernel/source.sh >&2
 tip=$(kernel/tree.sh --tip)
@@ -71,4 +101,9 @@ result "$(wc -l <"$tmp.stack")" "$BASE: no stack frame of $limit bytes that the 
 { sed -n '/^sparse did not/p' "$tmp.tip"; diff "$tmp.base" "$tmp.tip" | sed -n '/^> sparse/d; s/^> //p'; } >"$tmp.new"
 result "$(wc -l <"$tmp.new")" \
 	"$BASE: C10 sparse has nothing new to say ($(grep -c . "$tmp.base" || :) old; $(echo "$objects" | wc -l) files)" "$tmp.new"
+# What is in it is gcc's.
+unset KCFLAGS
+llvm=-19 obj=$PWD/build/clang/$ID log=build/log/$ID-clang.log
+clang "new to say of $(echo "$objects" | wc -l) files of KVM" kernel
+clang "to say of the selftest" selftest
 exit $code

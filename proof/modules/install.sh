@@ -30,10 +30,7 @@ why() {
 	! grep -qs 1 /proc/sys/kernel/modules_disabled || echo kernel.modules_disabled
 }
 
-# log: the last of the kernel's.
-log() {
-	dmesg | grep -v taint | tail -n 5 | sed 's/^\[[^]]*\] *//' | paste -sd ';' - | sed 's/;/; /g'
-}
+log() { dmesg | grep -v taint | tail -n 5 | sed 's/^\[[^]]*\] *//' | paste -sd ';' - | sed 's/;/; /g'; }
 
 # refused FILE WORDS: the kernel has said these.
 refused() {
@@ -52,7 +49,6 @@ taken() {
 	refused "$1" "$_said"
 }
 
-# fits FILE: it is for this kernel.
 fits() {
 	[ -f "$1" ] || die 2 "there is no $1 beside this script"
 	_for=$(modinfo -F vermagic "./$1" | cut -d' ' -f1)

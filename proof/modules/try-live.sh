@@ -25,8 +25,7 @@ says() {
 	expect 0 "$1" tail -n 4 /said
 }
 
-# named CODE: 0 if the tracepoint has named a rule of the new functions since the last time. It is read at rest: what runs would
-# overtake it.
+# named CODE: 0 if the tracepoint has named a rule of the new functions since the last time. It is read at rest: runs overtake it.
 named() {
 	echo 0 >$tracing/tracing_on
 	expect "$1" '' grep -q FIRST_EXTERNAL_VECTOR $tracing/trace

@@ -21,7 +21,6 @@ in_use() {
 # stopped SIGNAL TOOL COMMAND...: it gets the signal when it calls that tool; for KILL, instead of it.
 stopped() {
 	mkdir /stopped
-	# shellcheck disable=SC2016 # the tool's shell expands it
 	printf '#!/bin/sh\nkill -%s $PPID\n[ %s = KILL ] || exec /sbin/%s "$@"\n' "$1" "$1" "$2" >"/stopped/$2"
 	chmod +x "/stopped/$2"
 	shift 2
