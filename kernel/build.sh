@@ -36,7 +36,11 @@ fragment() { sed "${KERNEL:+$no_werror}" kernel/kernel.config ${DEBUG:+kernel/de
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
 wants_bzimage() { [ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]; }
 
-switch_source() { g -C "$src" checkout -q -f --detach "$commit"; }
+# switch_source: to $commit. The selftests of 5.15 and older install headers out of their own tree, which kbuild then calls dirty.
+switch_source() {
+	[ -z "$KERNEL" ] || g -C "$src" clean -q -dfx
+	g -C "$src" checkout -q -f --detach "$commit"
+}
 
 build_kernel() {
 	switch_source
@@ -93,13 +97,14 @@ tests_wanted() {
 build_tests() {
 	switch_source
 	mkdir -p "$obj"
-	kmake headers
 	tests=$obj/selftests
 	set --
 	dir=$(selftests_of "$commit")
 	for name in $(tests_wanted); do
 		[ ! -f "$src/tools/testing/selftests/kvm/$dir/$name.c" ] || set -- "$@" "$tests/$dir/$name"
 	done
+	[ $# -gt 0 ] || { echo "$src has none of the tests in kernel/suite"; return 1; }
+	kmake headers
 	mkdir -p "$tests"
 	make_selftests "$@"
 	for test; do
