@@ -7,17 +7,19 @@ need_base
 . guest/vm.sh
 . judge/judge.sh
 
-# has_own_check: true if the tree checks by itself: it has no need of a patch to nested.c.
+# has_own_check: true if the tree checks by itself: it has no need of a patch to nested.c; to clear EVENTINJ is not to check it.
 has_own_check() {
-	patches | grep -vxF -e "$(kernel/tree.sh --left)" | xargs -r grep -lF '+++ b/arch/x86/kvm/svm/nested.c' | grep -q .
+	patches | grep -v -e -Clear-EVENTINJ- | grep -vxF -e "$(kernel/tree.sh --left)" |
+		xargs -r grep -lF '+++ b/arch/x86/kvm/svm/nested.c' | grep -q .
 }
 
 # red_here: the file with the cases that fail here without the series: $BASE's. For a tree of the user's, those of them that its
-# selftest has, and what the patches that go in front mend besides.
+# selftest has; and of those that the patches in series/older mend, whatever the base, those of the patches that it needs.
 red_here() {
 	[ -n "$KERNEL" ] || { echo "series/$BASE/red"; return; }
+	_mended=$(sed -n 's/^[a-z]*\.patch //p' series/older/red)
 	{
-		grep -v '^#' "series/$BASE/red" | while read -r _case _skip; do
+		grep -v '^#' "series/$BASE/red" | grep -vxF -e "$_mended" | while read -r _case _skip; do
 			! grep -qrF "(${_case%%.*})" "build/src/$ID/tools/testing/selftests/kvm" --include=svm_nested_event_inj_test.c ||
 				echo "$_case $_skip"
 		done
