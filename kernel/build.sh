@@ -36,10 +36,17 @@ fragment() { sed "${KERNEL:+$no_werror}" kernel/kernel.config ${DEBUG:+kernel/de
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
 wants_bzimage() { [ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]; }
 
-# switch_source: to $commit. The selftests of 5.15 and older install headers out of their own tree, which kbuild then calls dirty.
+# switch_source: to $commit. The selftests of 5.15 and older install headers out of their own tree, which kbuild then calls dirty;
+# and it takes the configuration and the modules of another tree of the user's, or of another release of it, for this one's.
 switch_source() {
 	[ -z "$KERNEL" ] || g -C "$src" clean -q -dfx
 	g -C "$src" checkout -q -f --detach "$commit"
+	[ -n "$KERNEL" ] || return 0
+	_of="$KERNEL $(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\|EXTRAVERSION\) = *//p' "$src/Makefile" | paste -sd .)"
+	[ "$(cat "$obj/of" 2>/dev/null)" != "$_of" ] || return 0
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	echo "$_of" >"$obj/of"
 }
 
 build_kernel() {
@@ -68,8 +75,6 @@ build_kernel() {
 
 # take_modules DIR: those that make kvm-amd, into DIR; irqbypass is one of its own where it is not built in.
 take_modules() {
-	# That of the tree before, which had it as a module, is still there.
-	grep -q '^CONFIG_IRQ_BYPASS_MANAGER=m' "$obj/.config" || rm -f "$obj/virt/lib/irqbypass.ko"
 	for ko in virt/lib/irqbypass.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko; do
 		[ ! -f "$obj/$ko" ] || cp "$obj/$ko" "$1/"
 	done
