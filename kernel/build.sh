@@ -31,7 +31,11 @@ kmake() {
 		KBUILD_BUILD_TIMESTAMP=2000-01-01 KBUILD_BUILD_VERSION=1 "$@"
 }
 
-fragment() { sed "${KERNEL:+$no_werror}" kernel/kernel.config ${DEBUG:+kernel/debug.config}; }
+fragment() {
+	sed "${KERNEL:+$no_werror}" kernel/kernel.config ${DEBUG:+kernel/debug.config}
+	# Up to 5.14, KVM depends on it.
+	[ -z "$KERNEL" ] || ! store grep -q 'depends on NET' "$commit" -- arch/x86/kvm/Kconfig || echo CONFIG_NET=y
+}
 
 # wants_bzimage: true if Bochs is to boot it, or was; its BIOS loads a kernel that unpacks itself.
 wants_bzimage() { [ "${ACCEL:-}" = bochs ] || [ -f "$out/bzImage" ]; }
