@@ -126,10 +126,13 @@ static bool parse_matrix(struct boot *b, const char *s)
 	char *variant, *path;
 	struct sweep *sweep;
 	unsigned int type;
-	int len = 0;
+	const char *ranges;
 
-	if (sscanf(s, "%m[^.:].%m[^:]: type %1u: %n", &variant, &path, &type, &len) != 3 ||
-	    !len || type >= NR_TYPES)
+	if (sscanf(s, "%m[^.:].%m[^:]: type %1u", &variant, &path, &type) != 3)
+		return false;
+	/* sscanf() does not look at how many blanks there are. */
+	ranges = after(s, format("%s.%s: type %u: ", variant, path, type));
+	if (!ranges || type >= NR_TYPES)
 		return false;
 	sweep = find_sweep(b, variant, path);
 	if (!sweep) {
@@ -137,7 +140,7 @@ static bool parse_matrix(struct boot *b, const char *s)
 		sweep->variant = variant;
 		sweep->path = path;
 	}
-	return !sweep->word[type][0] && parse_ranges(s + len, sweep->word[type]);
+	return !sweep->word[type][0] && parse_ranges(ranges, sweep->word[type]);
 }
 
 /* ---- KTAP ---- */
@@ -436,11 +439,12 @@ static bool same_but_digits(const char *a, const char *b)
 {
 	static const char skipped[] = "0123456789 ";
 
-	do {
+	for (;; a++, b++) {
 		a += strspn(a, skipped);
 		b += strspn(b, skipped);
-	} while (*a && *a++ == *b++);
-	return !*a && !*b;
+		if (*a != *b || !*a)
+			return *a == *b;
+	}
 }
 
 static bool has_line(const struct text *t, const char *line)

@@ -67,7 +67,7 @@ static void print_test(const struct test *t)
 	print_skips(t);
 }
 
-/* How many splats there were, in words. */
+/* What there was of splats, in words. */
 static const char *splat_word(bool any, bool own)
 {
 	return any ? "kernel splat" : own ? "no splat but the tree's own" : "no splat";
