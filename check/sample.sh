@@ -22,9 +22,7 @@ grep -qs '^PASS: ' "${1:-}" || die 2 "'${1:-}' is no report of a make run that w
 	echo '```'
 } >"$sample"
 
-if [ -n "$write" ]; then
-	sed -i -e '/^<!-- make run/,/^<!-- end -->$/{ //!d; }' -e "/^<!-- make run/r $sample" README.md
-fi
+[ -z "$write" ] || replace_text "$sample" README.md '<!-- make run'
 code=0
 sed -n '/^<!-- make run/,/^<!-- end -->$/p' README.md | sed '1d; $d' | diff - "$sample" >"$sample.diff" ||
 	echo "check/sample.sh --write build/run/6.12/last/report, or that of make stock" >>"$sample.diff"

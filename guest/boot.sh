@@ -18,6 +18,14 @@ die() {
 	exit "$code"
 }
 
+# quote WORD...: so that a shell reads them back as they are.
+quote() {
+	for word; do
+		printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
+	done
+	echo
+}
+
 need_nested_svm() {
 	{ [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
 		die 4 "ACCEL=kvm: /dev/kvm is missing or not yours; without ACCEL the lab uses TCG"
@@ -84,8 +92,7 @@ else
 	[ -z "${QEMU_ARGS:-}" ] || set -- "$@" $QEMU_ARGS
 fi
 
-printf "'%s' " "$@" >"$dir/qemu.cmd"
-echo >>"$dir/qemu.cmd"
+quote "$@" >"$dir/qemu.cmd"
 [ -z "${V:-}" ] || cat "$dir/qemu.cmd"
 
 code=0

@@ -28,6 +28,15 @@ result() {
 	fi
 }
 
+# replace_text TEXT FILE MARK: that file of text takes the place of what FILE has between the line that begins with MARK
+# and the next "<!-- end -->"; dies with 2 where it has not both.
+replace_text() {
+	sed -n "/^$3/,\$p" "$2" | grep -qxF '<!-- end -->' ||
+		die 2 "$2 has no line '$3...' with an '<!-- end -->' behind it"
+	sed -e "/^$3/,/^<!-- end -->\$/{ //!d; }" -e "/^$3/r $1" "$2" >"$2.tmp"
+	mv "$2.tmp" "$2"
+}
+
 tenths() { echo $(($(date +%s%N) / 100000000)); }
 
 # took SINCE: the time since then, as "(9.1 s)"; SINCE comes from tenths.

@@ -50,9 +50,6 @@ measure() {
 	echo "stack ${_base#* } ${_base% *} ${_patched#* } ${_patched% *}"
 }
 
-# install FILE: standard input takes its place.
-install() { cat >"$1.tmp" && mv "$1.tmp" "$1"; }
-
 [ -z "${DEBUG:-}" ] || die 2 "what a kernel costs that checks itself is nobody's figure: leave DEBUG out"
 ready build run
 need_both bench
@@ -71,10 +68,8 @@ if [ -n "$KERNEL" ] || has_work; then
 	proof/bench-table "$run/own/bench"
 	exit
 fi
-install "series/$BASE/bench" <"$run/bench"
+cp "$run/bench" "series/$BASE/bench.tmp"
+mv "series/$BASE/bench.tmp" "series/$BASE/bench"
 proof/bench-table "series/$BASE/bench"
-mark='<!-- make bench writes this: -->'
-grep -qxF "$mark" docs/cost.md || die 2 "docs/cost.md has no line '$mark', behind which the table goes"
 { echo '```'; find series -name bench | sort -V | xargs proof/bench-table; echo '```'; } >"$run/table"
-sed -e "/^$mark\$/,/^<!-- end -->\$/{ //!d; }" -e "/^$mark\$/r $run/table" docs/cost.md >"$run/cost.md"
-install docs/cost.md <"$run/cost.md"
+replace_text "$run/table" docs/cost.md '<!-- make bench'

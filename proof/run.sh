@@ -93,9 +93,7 @@ echo
 code=0
 case $other in
 base)
-	# A tree that checks by itself fails less, or nothing, without the series.
 	red=$(red_here)
-	! has_own_check || red=''
 	report pair ${red:+-r "$red"} ${KERNEL:+-o} "$run/base" "$run"/patched*
 	;;
 plain) report debug "$run/plain" "$run/patched" ;;
